@@ -1,6 +1,6 @@
 """The guards' UDP sockets: one per own address, every message on every network.
 
-Called by: `guard/process.py`. Must never: wait longer than `GATHER_S`, or stop for a network that is down; the others carry on.
+Called by: `guard/process.py`. Must never: wait, or stop for a network that is down; the others carry on.
 """
 
 import contextlib
@@ -8,7 +8,6 @@ import errno
 import ipaddress
 import select
 import socket
-import time
 from collections.abc import Callable, Iterable, Iterator
 
 from understudy.errors import BadSettings
@@ -18,9 +17,6 @@ from understudy.model.settings import Settings
 _AT_ONCE = 2048
 """More datagrams than arrive in a pause that the cluster survives: a voter that was paused receives all before it judges."""
 LONGEST_DATAGRAM = 2048
-GATHER_S = 0.003
-"""So long after a renew of its own a guard reads what came: all beat together (`core/beats.py`), so their renews and answers are there by
-then, and one waking is for all of them. A small part of how late a guard may wake (`model/limits.py`: j)."""
 _FREE_BIND, _FREE_BIND_6 = 15, 78
 _FORCE_RECEIVE_BUFFER = 33
 _RECEIVE_BUFFER = 1 << 20
@@ -69,11 +65,6 @@ class Networks:
                     break
                 except OSError:
                     continue
-
-    def gathered(self) -> Iterator[bytes]:
-        """All that come in the moment after a renew was sent."""
-        time.sleep(GATHER_S)
-        return self.waiting()
 
     def send(self, server: str, datagram: bytes) -> None:
         """To one server, on every network."""

@@ -165,7 +165,7 @@ class GuardProcess:
         must not judge by what it has not read yet."""
         if self._read_all():
             return True
-        now, renews = read_clocks(), self.core.holder.sequence
+        now = read_clocks()
         self._perform(self.core.tick(now))
         self._notify_of_settings(now)
         self._look_around(now)
@@ -173,11 +173,11 @@ class GuardProcess:
         if over := self._ending or self.leave.over(now, daemon_there=self._clients.daemon_there()):
             self._ending = over
             self._perform(self.core.stop(over))
-        return self._has_lapsed() or (self.core.holder.sequence > renews and self._read_all(gathered=True))
+        return self._has_lapsed()
 
-    def _read_all(self, *, gathered: bool = False) -> bool:
+    def _read_all(self) -> bool:
         """Everything that waits; True when it is time to stop everything."""
-        for datagram in self._networks.gathered() if gathered else self._networks.waiting():
+        for datagram in self._networks.waiting():
             self._receive(datagram)
             if self._has_lapsed():
                 return True
