@@ -118,7 +118,7 @@ def _ask_heartbeat(file: str, binary: str, unlike: str, deadline: float) -> None
 
 def overdue_s(last: str) -> float:
     """For how long checks have found this report overdue, and whatever it goes by serving. While the database or the broker was away
-    nobody could report: a healthy agent that was ended for that would take its routers with it. Without a place for a note: for ever."""
+    nobody could report: a healthy agent that was ended for that would take its routers with it. Without a place for a note: without end."""
     now, path = time.clock_gettime(time.CLOCK_BOOTTIME), os.environ.get(NOTED_IN, "")
     with contextlib.suppress(OSError, ValueError):
         with open(path) as file:
