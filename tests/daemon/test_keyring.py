@@ -11,6 +11,7 @@ import pytest
 from daemon.cluster import StandingClock
 from daemon.heldguard import HeldGuard
 from support import wait_until
+from understudy.daemon import keyring
 from understudy.daemon.history import History
 from understudy.daemon.keyring import Keyring
 from understudy.daemon.keystore import FileKeys
@@ -71,9 +72,9 @@ async def here(tmp_path: Path) -> AsyncIterator[KeyringHere]:
     await mirror.commit({keys.CLUSTER: CLUSTER, keys.incarnation(ME): life, keys.look(SERVER): look}, decided_on=view)
     made = KeyringHere(tmp_path, mirror, guard)
     store = FileKeys(str(made.key_file), str(tmp_path / "server.key"))
-    keyring = Keyring(mirror, guard, store, History(mirror, StandingClock(), SERVER), SERVER)
-    keyring.me = lambda: ME
-    tasks = [asyncio.create_task(mirror.follow(lambda: None)), asyncio.create_task(keyring.run())]
+    ring = Keyring(mirror, guard, store, History(mirror, StandingClock(), SERVER), SERVER)
+    ring.me = lambda: ME
+    tasks = [asyncio.create_task(mirror.follow(lambda: None)), asyncio.create_task(ring.run())]
     try:
         yield made
     finally:
@@ -110,3 +111,22 @@ async def test_what_is_sealed_for_another_certificate_changes_nothing(here: Keyr
     await here.has(OLD)
     await here.writes(here.rotation(KeyStep.ACCEPT))
     await here.has(OLD, NEW)
+
+
+async def test_a_step_that_comes_while_the_one_before_is_done_is_not_passed_over(
+    here: KeyringHere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No timer helps: only what changes in the registry wakes it."""
+    monkeypatch.setattr(keyring, "AGAIN_S", 600.0)
+    await here.has(OLD)
+    takes = here.guard.keys
+
+    async def takes_slowly(wanted: tuple[bytes, ...]) -> bool:
+        taken = await takes(wanted)
+        if wanted == (OLD, NEW):
+            await here.writes(here.rotation(KeyStep.SEND))
+        return taken
+
+    monkeypatch.setattr(here.guard, "keys", takes_slowly)
+    await here.writes(here.rotation(KeyStep.ACCEPT))
+    await here.has(NEW, OLD)

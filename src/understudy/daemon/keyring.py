@@ -48,7 +48,7 @@ class Keyring:
                 await asyncio.sleep(AGAIN_S)
             else:
                 self._said = ""
-                await self._mirror.changed(self._mirror.view, AGAIN_S)
+                await self._mirror.changed(view, AGAIN_S)  # what changed during the turn counts
 
     async def _turn(self, view: View) -> None:
         if not self._keys:

@@ -14,12 +14,15 @@ from understudy.sim.world import World
 
 
 def begin(world: World) -> bool:
-    """A new key is sent to every server; False: not everybody who is there has said for which key to seal it, or one is being exchanged."""
+    """A new key is sent to every server; False: not everybody who is there has said for which key to seal it, or one is being exchanged.
+    The command names those that are away and never said it; operators wait for them here, for else they would have to join anew."""
     view = world.view()
     if view.cluster is None or cannot_begin(view) or not over(view):
         return False
     new = dice(world.seed, f"key {world.loop.now}").randbytes(KEY_BYTES)
     sealed = {server: f"{look.seal} {new.hex()}" for server, look in view.looks.items() if look.seal}
+    if sealed.keys() != world.machines.keys():
+        return False
     world.command("begins to exchange the guards' key", lambda view, operator: begun(view, key_id(new), sealed, operator.by))
     return True
 
