@@ -55,6 +55,11 @@ def test_the_table_says_what_did_not_hold() -> None:
     assert show.verdict([row, other]).startswith("something did not hold")
 
 
+@pytest.mark.parametrize(("active", "good"), [(0, False), (1, True), (2, False)])
+def test_a_watch_that_saw_nobody_proves_nothing(active: int, good: bool) -> None:
+    assert ServiceRow("power", "mysql", 1.26, 0.4, acknowledged=10, lost=0, active=active).good is good
+
+
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     """And needs no root."""
     with pytest.raises(SystemExit) as ended:

@@ -53,8 +53,8 @@ class ServiceRow:
 
     @property
     def good(self) -> bool:
-        """Nothing lost, never two at once, and the user really worked."""
-        return self.lost == 0 and self.active <= 1 and self.acknowledged > 0
+        """Nothing lost, never two at once, and the user really worked, with somebody who was seen: a watch that sees nobody proves nothing."""
+        return self.lost == 0 and self.active == 1 and self.acknowledged > 0
 
 
 @dataclass(frozen=True, slots=True)
