@@ -55,7 +55,20 @@ def files(tmp_path: Path, *, populated: int, frozen: int, on: bool) -> tuple[lis
 def test_what_runs_has_a_process_on_a_host_that_is_on_and_not_frozen(
     tmp_path: Path, populated: int, frozen: int, on: bool, runs: bool
 ) -> None:
-    assert witness._runs(*files(tmp_path, populated=populated, frozen=frozen, on=on)) is runs
+    assert witness._runs(witness._Flags(), *files(tmp_path, populated=populated, frozen=frozen, on=on)) is runs
+
+
+def test_a_group_that_was_made_again_is_another_file(tmp_path: Path) -> None:
+    groups, freezer, switch = files(tmp_path, populated=0, frozen=0, on=True)
+    flags, events = witness._Flags(), Path(groups[0]) / "run" / "cgroup.events"
+    assert not witness._runs(flags, groups, freezer, switch)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    os.dup2(folder, flags._open[str(events)])  # cannot be read any more, as the file of a group that is gone
+    os.close(folder)
+    events.unlink()
+    assert not witness._runs(flags, groups, freezer, switch)
+    events.write_text("populated 1\nfrozen 0\n")
+    assert witness._runs(flags, groups, freezer, switch)
 
 
 @pytest.mark.parametrize(("step_s", "samples"), [(0.01, 3), (0.09, 0)])
@@ -68,6 +81,7 @@ def test_a_look_that_takes_long_is_no_instant(tmp_path: Path, monkeypatch: pytes
     }  # fmt: skip
     monkeypatch.setattr(witness, "time", SlowClock(step_s))
     monkeypatch.setattr(witness, "_enter", lambda _: None)
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_: None)
     monkeypatch.setattr(os, "set_blocking", lambda *_: None)
     said = io.StringIO()
     stdin: Any = ThreeLines()

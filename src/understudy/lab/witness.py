@@ -30,6 +30,8 @@ SAME_INSTANT_S = 0.1
 _ARP_REQUEST, _ARP_REPLY = 1, 2
 _CLONE_NEWNET = 0x40000000
 _ETHERTYPE_ARP = 0x0806
+_LONGEST = 256
+"""Bytes of a file of flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,9 @@ def _watch(order: dict[str, object], stdin: IO[str], stdout: IO[str]) -> None:
     groups: dict[str, list[str]] = order["groups"]  # type: ignore[assignment]
     freezers: dict[str, str] = order["freezers"]  # type: ignore[assignment]
     switches: dict[str, str] = order["switches"]  # type: ignore[assignment]
+    flags = _Flags()
+    with contextlib.suppress(OSError):  # as many processes may be busy as it watches: it would see them too seldom
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     print("watching", file=stdout, flush=True)
     os.set_blocking(stdin.fileno(), False)
     before: tuple[list[str], list[str]] | None = None
@@ -164,7 +169,7 @@ def _watch(order: dict[str, object], stdin: IO[str], stdout: IO[str]) -> None:
         due = max(due + INTERVAL_S, asked)
         time.sleep(max(0.0, due - time.monotonic()))
         answering = sorted(macs.get(mac, mac) for mac in (arp.answers() if arp else ()))
-        running = sorted(server for server, paths in groups.items() if _runs(paths, freezers[server], switches[server]))
+        running = sorted(server for server, paths in groups.items() if _runs(flags, paths, freezers[server], switches[server]))
         now = time.monotonic()
         if now - asked > SAME_INSTANT_S:
             continue
@@ -176,18 +181,31 @@ def _watch(order: dict[str, object], stdin: IO[str], stdout: IO[str]) -> None:
     print(json.dumps({"samples": samples, "longest_gap_s": round(longest, 4)}), file=stdout, flush=True)
 
 
-def _runs(groups: list[str], freezer: str, switch: str) -> bool:
+class _Flags:
+    """What files of control groups say, kept open: a look at dozens of them must not take the time of what it watches."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, int] = {}
+
+    def has(self, path: str, name: str) -> bool:
+        """Whether this flag is set; not, if there is no such group: the host is off, or the resource was never started there."""
+        for _ in range(2):  # one that was removed and made again is another file
+            try:
+                descriptor = self._open.get(path)
+                if descriptor is None:
+                    descriptor = self._open[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                return f"{name} 1".encode() in os.pread(descriptor, _LONGEST, 0)
+            except OSError:
+                if (descriptor := self._open.pop(path, None)) is None:
+                    return False
+                os.close(descriptor)
+        return False
+
+
+def _runs(flags: _Flags, groups: list[str], freezer: str, switch: str) -> bool:
     """Whether one of the groups has a process, on a host that can run it now; `switch`: a file that is there while the host is on."""
-    populated = any(_flag(f"{group}/run/cgroup.events", "populated") for group in groups)
-    return populated and os.path.exists(switch) and not _flag(freezer, "frozen")
-
-
-def _flag(path: str, name: str) -> bool:
-    try:
-        with open(path) as file:
-            return f"{name} 1" in file.read()
-    except OSError:
-        return False  # no such group: the host is off, or the resource was never started there
+    populated = any(flags.has(f"{group}/run/cgroup.events", "populated") for group in groups)
+    return populated and os.path.exists(switch) and not flags.has(freezer, "frozen")
 
 
 def _enter(namespace: str) -> None:

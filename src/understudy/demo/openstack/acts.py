@@ -53,7 +53,7 @@ class ServiceRow:
 
     @property
     def good(self) -> bool:
-        """Nothing lost, never two at once, and the user really worked, with somebody who was seen: a watch that sees nobody proves nothing."""
+        """Nothing lost, one active at a time, and the user really worked. A watch that saw nobody active proves nothing."""
         return self.lost == 0 and self.active == 1 and self.acknowledged > 0
 
 
