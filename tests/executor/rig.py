@@ -23,6 +23,7 @@ from understudy.executor.fake import FakeExecutor
 from understudy.executor.runner import Runner
 from understudy.holdings.listing import KillListFile
 from understudy.linux.cgroups import find_parent, kill, populated
+from understudy.linux.libc import libc
 from understudy.linux.mounts import cut_off
 from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
@@ -32,6 +33,7 @@ INCARNATION = Incarnation("0123456789abcdef" * 2)
 DB = ResourceName("db")
 SOURCE = Path(__file__).parents[2] / "src"
 FAR_FUTURE_NS = 1 << 62
+_SET_CHILD_SUBREAPER = 36
 
 # How one service behaves is in files beside it: SERVICE.fail.ACTION (a status), SERVICE.hang.ACTION, SERVICE.say.ACTION (text).
 SCRIPT = """\
@@ -300,6 +302,17 @@ def runner_alone(folder: Path) -> Runner:
     """The executor's Runner in this process, which ends nothing and mounts nothing: its groups are not there."""
     groups = str(folder / "groups")
     return Runner(run_dir=folder, groups=Groups(groups), kill_list=KillListFile(str(folder), cgroup=groups, filesystems=()))
+
+
+@contextmanager
+def with_children(runner: Runner) -> Iterator[Runner]:
+    """It has processes of its own, in this process and on the running loop. Afterwards orphans go to init again, as other tests expect."""
+    runner.children.begin()
+    try:
+        yield runner
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
+        assert libc.prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0
 
 
 def group_of_ones_own() -> str:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from cutting import exchange_value
-from executor.rig import have_root, runner_alone
+from executor.rig import have_root, runner_alone, with_children
 from openstack.elsewhere import Answers, OtherServer, other_server
 from support import wait_until
 from understudy.cli import client
 from understudy.errors import BadInput
 from understudy.executor import siteplaces
-from understudy.executor.siteplaces import HANDS, SitePlaces
+from understudy.executor.siteplaces import HANDS
 from understudy.openstack.core.named import NOT_NAMED, named_places, places_asked, put_refused
 from understudy.openstack.core.states import Absent, FileState, OtherState, Owned, PlaceState, to_json
 from understudy.openstack.ground import LONGEST_REQUEST, NotDone, NotReached
@@ -173,19 +173,18 @@ async def test_storage_that_does_not_answer_holds_up_a_process_and_nobody_else(t
     """It is ended at its deadline; while too many hang, no further one is begun."""
     sleeper = tmp_path / "hands.py"
     sleeper.write_text("import time\ntime.sleep(1000)\n")
-    runner = runner_alone(tmp_path)
-    runner.children.begin()
     exchange_value(monkeypatch, siteplaces, "HANDS", sleeper)
-    began = time.monotonic()
-    with pytest.raises(BadInput, match="has not answered for 0 s"):
-        await runner.site_places.perform({"do": "settle"}, 0.3)
-    assert time.monotonic() - began < 20
-    hanging = [asyncio.create_task(runner.site_places.perform({"do": "settle"}, 0.5)) for _ in range(siteplaces.MOST)]
-    await asyncio.sleep(0)
-    with pytest.raises(BadInput, match="have not ended"):
-        await runner.site_places.perform({"do": "settle"}, 1.0)
-    assert all(isinstance(error, BadInput) for error in await asyncio.gather(*hanging, return_exceptions=True))
-    await wait_until(lambda: runner.site_places.idle(), 10, "all were ended")
+    with with_children(runner_alone(tmp_path)) as runner:
+        began = time.monotonic()
+        with pytest.raises(BadInput, match="has not answered for 0 s"):
+            await runner.site_places.perform({"do": "settle"}, 0.3)
+        assert time.monotonic() - began < 20
+        hanging = [asyncio.create_task(runner.site_places.perform({"do": "settle"}, 0.5)) for _ in range(siteplaces.MOST)]
+        await asyncio.sleep(0)
+        with pytest.raises(BadInput, match="have not ended"):
+            await runner.site_places.perform({"do": "settle"}, 1.0)
+        assert all(isinstance(error, BadInput) for error in await asyncio.gather(*hanging, return_exceptions=True))
+        await wait_until(lambda: runner.site_places.idle(), 10, "all were ended")
 
 
 @pytest.mark.parametrize(
@@ -201,12 +200,9 @@ async def test_an_answer_that_is_none_is_named(tmp_path: Path, monkeypatch: pyte
     """Whatever the process does."""
     broken = tmp_path / "hands.py"
     broken.write_text(program)
-    runner = runner_alone(tmp_path)
-    runner.children.begin()
     exchange_value(monkeypatch, siteplaces, "HANDS", broken)
-    places: SitePlaces = runner.site_places
-    with pytest.raises(BadInput, match=said):
-        await places.perform({"do": "settle"}, 20.0)
+    with with_children(runner_alone(tmp_path)) as runner, pytest.raises(BadInput, match=said):
+        await runner.site_places.perform({"do": "settle"}, 20.0)
 
 
 def test_the_program_is_there() -> None:
