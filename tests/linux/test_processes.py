@@ -18,12 +18,14 @@ sys.path.insert(0, {str(SOURCE)!r})
 from understudy.linux.processes import be_served_first
 {{before}}
 be_served_first()
-print(os.getpriority(os.PRIO_PROCESS, 0), open({str(AUTOGROUP)!r}).read().split()[-1] if os.path.exists({str(AUTOGROUP)!r}) else "none")
+kernel_says = open({str(AUTOGROUP)!r}).read() if os.path.exists({str(AUTOGROUP)!r}) else ""
+print(os.getpriority(os.PRIO_PROCESS, 0), ["none", *kernel_says.split()][-1])
 """
 
 
 def said(before: str = "", *, own_session: bool = True) -> list[str]:
-    """Its own nice value and that of its session, where the kernel shares the processor among sessions."""
+    """Its own nice value and that of its session; `none`: the kernel does not share the processor among sessions, or its session is that of
+    init, which has no share of its own and of which the file says nothing."""
     if not have_root():
         pytest.skip("needs root")
     program = [sys.executable, "-c", PROGRAM.format(before=before)]
