@@ -187,6 +187,8 @@ STORIES = (
     (mutations_lanes.stopped_with_processes_left, "it is killed, and runs on ctr2", moments.only_sigkill_ends_it),
     # liveness
     (mutations_lanes.ignore_events_until_confirmed, "it is started again", moments.it_dies_while_its_start_is_confirmed),
+    (mutations_lanes.forget_failures_of_another_life, "FAILURE_THRESHOLD", moments.it_fails_in_two_lives_of_its_server),
+    (mutations_lanes.count_failures_here_alone, "FAILURE_THRESHOLD", moments.it_fails_on_two_servers),
     # S4
     (mutations.kill_the_groups_before_the_daemon, "S4", moments.many_starts_end_while_the_lease_does),
     # S5
@@ -283,7 +285,11 @@ def test_a_clause_that_another_covers(
         story(seen)
 
 
-OF_LIVENESS = (mutations_lanes.ignore_events_until_confirmed,)
+OF_LIVENESS = (
+    mutations_lanes.ignore_events_until_confirmed,
+    mutations_lanes.forget_failures_of_another_life,
+    mutations_lanes.count_failures_here_alone,
+)
 """Among the stories: no rule of safety."""
 
 

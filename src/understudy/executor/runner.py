@@ -15,7 +15,7 @@ from pathlib import Path
 
 from understudy.agents.catalogue import AGENTS, ANNOUNCES
 from understudy.agents.contract import Agent, Ended, refusal, silence
-from understudy.agents.groups import Groups, group_name, kill_and_see, resource_of
+from understudy.agents.groups import Groups, group_name, kill_and_see, resource_of, terminate_and_see
 from understudy.agents.neighbours import ANNOUNCE_AT_S
 from understudy.executor.capture import GROWN, Capture, cut
 from understudy.executor.children import Children
@@ -36,7 +36,7 @@ from understudy.holdings.listing import KillListFile
 from understudy.kinds.catalogue import KINDS
 from understudy.kinds.kind import ResourceKind
 from understudy.kinds.observed import Observed
-from understudy.linux.cgroups import populated
+from understudy.linux.cgroups import populated, processes
 from understudy.ports import ActionOutcome, ActionRequest
 
 _STARTING, _STARTED = ".starting", ".out"
@@ -84,6 +84,17 @@ class InFlight:
     def housed(self, resource: str) -> bool | None:
         """See contract.Context."""
         return self._runner.housed(resource)
+
+    def processes(self, resource: str) -> tuple[int, ...]:
+        """See contract.Context."""
+        return tuple(processes(self._runner.groups.run(resource)))
+
+    async def end(self, request: ActionRequest, *, gently: bool) -> bool:
+        """See contract.Context."""
+        group = self._runner.groups.run(request.resource)
+        if not gently:
+            return await kill_and_see(group, request.timeout_s)
+        return await terminate_and_see(group, request.timeout_s, self.halted)
 
     def moved_out(self, resource: str) -> None:
         """See contract.Context."""

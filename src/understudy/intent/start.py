@@ -11,6 +11,7 @@ from understudy.intent.places import check_place, check_server, passes
 from understudy.intent.put_back import Attempt
 from understudy.intent.refusal import Declined, Refusal
 from understudy.model import events
+from understudy.model.failures import unavailable
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import DependencyKind
@@ -137,17 +138,23 @@ def start_where(view: View, places: PlacesAsked, operator: Operator) -> Edit:
 
 
 def _written(view: View, wanted: Collection[ResourceName], places: PlacesAsked, operator: Operator) -> Edit:
-    begins = [name for name in wanted if view.target(name) is not Target.ONLINE]
+    begins = [name for name in wanted if view.target(name) is not Target.ONLINE or _failed_too_often(view, name)]
     requests = tuple(
         Request(id=f"{operator.token}-{number:04d}", verb="start", resources=group, server=place, by=operator.by)
         for number, (group, place) in enumerate(places.items(), 1)
     )
     return Edit(
-        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by, era=view.era) for name in begins},
+        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by, era=view.era, start_id=operator.token) for name in begins},
         requests=requests,
         rests=Rests(resources=tuple(sorted({*wanted, *(name for group in places for name in group)}))),
         history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.ONLINE.value) for name in begins),
     )
+
+
+def _failed_too_often(view: View, name: ResourceName) -> bool:
+    """FAILURE_THRESHOLD: it is wanted, and waits for this very command; of a local resource, an instance is."""
+    resource = view.resources[name]
+    return any(unavailable(view, resource, server) for server in (view.present() if resource.local else (None,)))
 
 
 def _checked_places(view: View, command: StartCommand, wanted: Collection[ResourceName]) -> PlacesAsked:

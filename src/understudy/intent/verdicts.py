@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from understudy.intent.facts import RUNNING
+from understudy.model.failures import unavailable
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Internal, Life, State, Target
@@ -36,6 +37,8 @@ def started(view: View, name: ResourceName) -> Verdict:
         return Verdict.FAILED
     if resource.local:
         return _local_started(view, name)
+    if unavailable(view, resource):
+        return Verdict.FAILED
     assignment = view.assignments.get(name)
     if assignment is None or view.requests_about(name):
         return Verdict.PENDING
@@ -139,7 +142,7 @@ def _local_started(view: View, name: ResourceName) -> Verdict:
         report = view.report(name, server)
         if report is not None and report.state in RUNNING and report.internal is Internal.STABLE:
             verdicts.append(Verdict.DONE)
-        elif report is not None and report.failure is not None:
+        elif (report is not None and report.failure is not None) or unavailable(view, view.resources[name], server):
             verdicts.append(Verdict.FAILED)
         else:
             verdicts.append(Verdict.PENDING)

@@ -90,8 +90,8 @@ WORDS: dict[int, str] = {
     20031: "Resource '{}' belongs to the cluster itself and cannot be {} by this command.",
     20033: "Resource type '{}' must descend from 'local_resource' or 'cluster_resource'.",
     # --- ours: what the machine or the network says
-    20041: "ACTION_SCRIPT '{}' of resource '{}' does not exist on server '{}'.",
-    20042: "ACTION_SCRIPT '{}' of resource '{}' is not executable on server '{}'.",
+    20041: "{} '{}' of resource '{}' does not exist on server '{}'.",
+    20042: "{} '{}' of resource '{}' is not executable on server '{}'.",
     20043: "Address '{}' is already in use on the network by {}.",
     20044: "Address '{}' is outside the subnet '{}' of network {}.",
     20045: "Address '{}' already belongs to resource '{}'.",
@@ -103,7 +103,7 @@ WORDS: dict[int, str] = {
     20050: "Address '{}' is {} by understudy.toml; choose one that nothing else uses.",
     20049: "User '{}' does not exist on server '{}'.",
     20231: "Group '{}' does not exist on server '{}'.",
-    20190: "ACTION_SCRIPT '{}' of resource '{}' cannot be used on server '{}': {}",
+    20190: "{} '{}' of resource '{}' cannot be used on server '{}': {}",
     # --- ours: what became of a command
     20180: "More than {} MiB of this answer have not been read, so the rest is not sent; the command itself goes on.",
     20061: "The registry does not answer; what was asked may or may not have been done: {}",
@@ -119,7 +119,7 @@ WORDS: dict[int, str] = {
     20104: "Server '{}' has left the cluster; nothing runs there and nothing waits for it.",
     20121: "'{}' is the leader, so the cluster is running. Stop it on every server first; the settings of a running cluster do not change.",
     20122: "There is no cluster in this registry yet: the first server that joins makes it, with its settings.",
-    20123: "The storage of ACTION_SCRIPT '{}' does not answer on server '{}'. When it does again try once more, or use -f.",
+    20123: "The storage of {} '{}' does not answer on server '{}'. When it does again try once more, or use -f.",
     20232: "No answer in time whether group '{}' exists on this server; check the sources of groups in /etc/nsswitch.conf.",
     20124: "No answer in time whether user '{}' exists on this server; check the sources of users in /etc/nsswitch.conf.",
     20068: "The registry does not answer: {}. {}",

@@ -66,6 +66,9 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
         check_timeout_s=float(int(values["CHECK_TIMEOUT"]) or int(script_timeout)),
         clean_timeout_s=float(int(values["CLEAN_TIMEOUT"]) or int(script_timeout)),
         uptime_threshold_s=duration_s(values["UPTIME_THRESHOLD"]),
+        intermediate_timeout_s=float(int(values["INTERMEDIATE_TIMEOUT"])),
+        failure_interval_s=float(int(values["FAILURE_INTERVAL"])),
+        failure_threshold=int(values["FAILURE_THRESHOLD"]),
         user=acl_owner(values["ACL"]),
     )
 
@@ -83,6 +86,9 @@ def validate(definition: Definition, known: Registered, *, force: bool = False) 
     _check_holdings({**supported, **definition.attributes})
     check_size(definition.name, {**supported, **definition.attributes})
     resource = resolve(definition, known.types)
+    if (trouble := resource.kind.trouble(resource)) is not None:
+        attribute, why = trouble
+        raise BadAttribute(words(20002, cut(resource.attributes.get(attribute, "")), attribute, why), code=20002)
     _check_placement(resource, known)
     after = replace(known, resources=with_changes(known.resources, {resource.name: resource}))
     if not force:
@@ -144,6 +150,13 @@ def restarts(before: Resource, after: Resource, types: Mapping[TypeName, TypeRec
     """The attributes that differ and whose old value is in what runs."""
     found = differing(before, after, types)
     return tuple(name for name, attribute in found.items() if _effect(attribute, before, after) is Effect.RESTART)
+
+
+def reloads(before: Resource, after: Resource) -> bool:
+    """Whether an attribute differs that its actions go by: they may answer otherwise from now on."""
+    names = {name for name in {*before.attributes, *after.attributes} if before.attributes.get(name) != after.attributes.get(name)}
+    known = (ATTRIBUTES.get(base) or SPECIAL.get(base) for base in map(base_name, names))
+    return any(attribute is None or attribute.effect is Effect.RELOAD for attribute in known)
 
 
 def differing(before: Resource, after: Resource, types: Mapping[TypeName, TypeRecord]) -> dict[str, Attribute]:

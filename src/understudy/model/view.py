@@ -167,6 +167,8 @@ class TargetRecord:
     by: str = ""
     era: int = 1
     """Of the registry in which it was said: of an older one, it is what a copy says."""
+    start_id: str = ""
+    """Of the start by hand that said ONLINE, another for each: failures before it count no more (`model/failures.py`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +255,10 @@ class Report:
     """Last successful start."""
     guarded: bool = True
     """False: ONLINE with no process in its control group, so that nothing but polling watches it."""
+    failed_at: tuple[float, ...] = ()
+    """When it last failed here while it ran, oldest first, by this server's wall clock; in other incarnations, too."""
+    failed_after: str = ""
+    """After which start by hand (or registration) that was: see `model/failures.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

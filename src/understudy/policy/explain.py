@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from understudy.model.conditions import Own
+from understudy.model.failures import are_counted, failures, in_window
 from understudy.model.names import ResourceName, ServerName, short
+from understudy.model.resource import Resource
 from understudy.model.shown import one_line
 from understudy.model.state import Internal, State, Target
 from understudy.model.view import Assignment, View
@@ -77,11 +79,20 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         here_because=_here_because(view, assignment, local=resource.local),
         waits_for=tuple(cause.text for cause in waits(view, ground).of(name)),
         servers=tuple(_line(view, ruled, assignment) for ruled in standings),
-        budget=f"{max(0, resource.restart_attempts - used)} of {resource.restart_attempts} restarts left where it is",
+        budget=_budget(view, resource, used),
         last_failure="; ".join(failures),
         lane_here="" if own is None else _lane_here(own, name),
         in_the_way=tuple(_in_the_way(ground, name, members)),
     )
+
+
+def _budget(view: View, resource: Resource, used: int) -> str:
+    """How many restarts are left, and how many of the failures that FAILURE_THRESHOLD allows have been."""
+    left = f"{max(0, resource.restart_attempts - used)} of {resource.restart_attempts} restarts left where it is"
+    if not are_counted(resource) or resource.local:
+        return left
+    found = in_window(resource, failures(view, resource))
+    return f"{left}; {len(found)} of {resource.failure_threshold} failures within {resource.failure_interval_s:g} s"
 
 
 def _lane_here(own: Own, name: ResourceName) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from understudy.model.failures import failures, too_many
 from understudy.model.names import ServerName
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, Internal, State, Target
@@ -13,6 +14,8 @@ _MOST_RUNNING = (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN, State.OFFLINE)
 RUNNING = (State.ONLINE, State.INTERMEDIATE)
 NOT_CHECKED = "NOT CHECKED (ENABLED=0)"
 """STATE_DETAILS of what is disabled: its last known state, and nobody looks."""
+UNAVAILABLE = "FAILURE THRESHOLD EXHAUSTED"
+"""STATE_DETAILS of what has failed too often: nothing is done about it until it is started by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class Instance:
     details: str = ""
     report: Report | None = None
     target_server: ServerName | None = None
+    failures: tuple[float, ...] = ()
+    """When it failed, as far as that counts (`model/failures.py`)."""
     also: tuple[ServerName, ...] = ()
     """Other servers on which more of it runs than anybody wants: a copy that was started by hand."""
 
@@ -46,12 +51,17 @@ class Instance:
         """What else has to be known to believe the state; empty: nothing."""
         twice = f"ALSO RUNS ON {', '.join(self.also)}" if self.also else ""
         blind = NOT_CHECKED if not self.resource.enabled and self.state in RUNNING else ""
-        return ",".join(text for text in (twice, blind) if text)
+        failed = UNAVAILABLE if self.target is Target.ONLINE and too_many(self.resource, self.failures) else ""
+        return ",".join(text for text in (twice, blind, failed) if text)
 
 
 def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
     """The instances of a resource: one of a cluster resource, one per living server of a local one."""
-    return tuple(_local_instances(view, resource)) if resource.local else (_cluster_instance(view, resource),)
+    if resource.local:
+        return tuple(_local_instances(view, resource))
+    counted = failures(view, resource)
+    instance = _cluster_instance(view, resource)
+    return (replace(instance, failures=counted) if counted else instance,)
 
 
 def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
@@ -59,7 +69,7 @@ def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
     for server, record in view.workers().items():
         if record.life in ALIVE:
             report = view.report(resource.name, server)
-            yield _instance(resource, target, report, server, None)
+            yield replace(_instance(resource, target, report, server, None), failures=failures(view, resource, server))
 
 
 def _cluster_instance(view: View, resource: Resource) -> Instance:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from understudy.model.lifecycle import go_on
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.state import ALIVE, Life, Target
+from understudy.model.state import ALIVE, Life
 from understudy.model.view import IncarnationRecord, Unable, View
 from understudy.policy.eligibility import group_standings
-from understudy.policy.ground import Ground, survey
+from understudy.policy.ground import Ground, is_wanted, survey
 from understudy.policy.groups import groups
 from understudy.policy.plan import Memory
 
@@ -67,7 +67,7 @@ def _majority_left(ground: Ground, record: IncarnationRecord, voters: Sequence[S
 def _has_another_home(ground: Ground, record: IncarnationRecord, members: tuple[ResourceName, ...]) -> bool:
     """Whether it holds some of this group that another server could run, or is to run already and waits for its release."""
     view = ground.view
-    wanted = [name for name in members if view.target(name) is Target.ONLINE and view.resources[name].enabled]
+    wanted = [name for name in members if is_wanted(view, name)]
     held = [name for name in wanted if ground.holds(record.server, name)]
     if not held:
         return False

@@ -87,12 +87,12 @@ async def _text(world: CommandContext, view: View, shown: Sequence[Sequence[Inst
         return table(instance for group in shown for instance in group)
     parts = []
     for group in shown:
-        parts.append(_block(view, group, arguments))
+        parts.append(_block(world, view, group, arguments))
         await world.turn.next()
     return "\n\n".join(parts)
 
 
-def _block(view: View, group: Sequence[Instance], arguments: Arguments) -> str:
+def _block(world: CommandContext, view: View, group: Sequence[Instance], arguments: Arguments) -> str:
     """One resource as text."""
     if arguments.flag("dependency"):
         return _dependencies(group[0].resource, arguments)
@@ -101,7 +101,7 @@ def _block(view: View, group: Sequence[Instance], arguments: Arguments) -> str:
     if arguments.flag("registered"):
         return f"NAME={group[0].resource.name}"
     if arguments.flag("verbose") or arguments.flag("all_values"):
-        return blocks.blocks(blocks.verbose(instance) for instance in group)
+        return blocks.blocks(blocks.verbose(instance, world.clock.wall()) for instance in group)
     layout = blocks.profile if arguments.flag("profile") else blocks.full if arguments.flag("full") else blocks.short
     return blocks.blocks([layout(group)])
 
