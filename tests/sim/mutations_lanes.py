@@ -103,8 +103,8 @@ def release_despite_an_alarm(patch: Patch) -> None:
 
 def forget_failures_of_another_life(patch: Patch) -> None:
     """A server's report is written over what it reported of failures in a life before."""
-    cut(patch, Reporting._report, "with_earlier(report_of(self.driver.locals[name], self.me.server, self.me.incarnation), before)",
-        "report_of(self.driver.locals[name], self.me.server, self.me.incarnation)")  # fmt: skip
+    whole = "with_earlier(report_of(self.driver.locals[name], self.me.server, self.me.incarnation), before)"
+    cut(patch, Reporting._report, whole, "report_of(self.driver.locals[name], self.me.server, self.me.incarnation)")
 
 
 def count_failures_here_alone(patch: Patch) -> None:

@@ -23,12 +23,14 @@ _COMES_UP_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.0, 1.0)
 
 async def _program(request: ActionRequest, context: Context, attribute: str, command: str) -> ActionOutcome:
     """One program, to its end or the request's deadline; 0 is yes, whatever the action."""
+    if not (words := kind.words(command)):
+        return silence("no-script", f"{attribute} is empty")
     own = {**request.environment, **kind.environment(request.parameters)}
     asked = replace(request, environment=own, parameters={**request.parameters, "called": attribute})
-    return _read(request, context, await context.command(asked, kind.words(command)))
+    return _read(request, await context.command(asked, words))
 
 
-def _read(request: ActionRequest, context: Context, ended: Ended) -> ActionOutcome:
+def _read(request: ActionRequest, ended: Ended) -> ActionOutcome:
     said = read_output(ended.text)
     observed = None if ended.status is None else plainly(request.action, ended.status == 0)
     return ActionOutcome(

@@ -83,6 +83,8 @@ class Agent:
     clean: AgentAction
     abort: AgentAction | None = None
     """Called beside an action that overran; None: nothing to say to it."""
+    custom: AgentAction | None = None
+    """An action that its operator has named in ACTIONS; None: there are none."""
 
     def action(self, name: str) -> AgentAction | None:
         """The function for this action."""
@@ -92,6 +94,7 @@ class Agent:
             "check": self.check,
             "clean": self.clean,
             "abort": self.abort,
+            "custom": self.custom,
         }
         return table.get(name)
 

@@ -18,6 +18,7 @@ from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.driver import Driver, owned_by
 from understudy.lane.report import report_of
 from understudy.model import events
+from understudy.model.custom import AskedAnswer
 from understudy.model.failures import with_earlier
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
@@ -44,6 +45,8 @@ class Reporting:
     """Set: the lanes run their next round."""
     unwritten: asyncio.Event = field(default_factory=asyncio.Event)
     """Set: there is something to write."""
+    answers: Mapping[ResourceName, AskedAnswer] = field(default_factory=dict)
+    """What came of custom actions that were asked for."""
     _unreported: dict[ResourceName, None] = field(default_factory=dict)
     """What the registry may not know of."""
     _newer: set[ResourceName] = field(default_factory=set)
@@ -72,6 +75,12 @@ class Reporting:
             self._read = read
             self._unreported |= dict.fromkeys(view.resources)
             self.unwritten.set()
+
+    def mention(self, name: ResourceName) -> None:
+        """Something of it besides its lane is to be reported."""
+        self._unreported[name] = None
+        self._newer.add(name)
+        self.unwritten.set()
 
     def also_runs(self, names: tuple[ResourceName, ...]) -> None:
         """What runs here and is not registered: the look reports it."""
@@ -204,7 +213,8 @@ class Reporting:
     def _report(self, name: ResourceName) -> Report:
         """What its lane knows, and when it failed here before this daemon's life."""
         before = self.mirror.view.reports.get(name, {}).get(self.me.server)
-        return with_earlier(report_of(self.driver.locals[name], self.me.server, self.me.incarnation), before)
+        report = with_earlier(report_of(self.driver.locals[name], self.me.server, self.me.incarnation), before)
+        return replace(report, asked=self.answers[name]) if name in self.answers else report
 
     def _worth_writing(self, name: ResourceName, report: Report) -> bool:
         local = self.driver.locals[name]

@@ -49,7 +49,7 @@ def _parameters(resource: Described, site: Site) -> dict[str, str]:
 
 
 def _files(resource: Described) -> tuple[tuple[str, str], ...]:
-    return tuple((name, words(command)[0]) for name, command in programs(resource.attributes))
+    return tuple((name, words(command)[0]) for name, command in programs(resource.attributes) if not _unusable(command))
 
 
 def _trouble(resource: Described) -> tuple[str, str] | None:
@@ -88,6 +88,7 @@ KIND = ResourceKind(
         BuiltInType(
             name="generic_application",
             base=script.CLUSTER,
+            defaults={"AGENT_FILENAME": "%CRS_HOME%/bin/appagent"},
             own=(
                 OwnAttribute(name=START, required=True),
                 *(OwnAttribute(name=name) for name in _RESTART),

@@ -65,6 +65,7 @@ KIND = ResourceKind(
     wakes=wakes,
     waits_for=frozenset({"link", "mounts"}),
     housed=True,
+    custom=True,
     guarded_without_processes=mounts,
     files=_files,
 )

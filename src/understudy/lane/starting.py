@@ -20,7 +20,7 @@ from understudy.lane.happenings import (
 )
 from understudy.lane.local import Local
 from understudy.lane.phases import Cleaning, Climbing, Down, Rung, Starting, Up
-from understudy.lane.watching import check_due, look_at_its_dependencies, watched
+from understudy.lane.watching import check_due, look_at_its_dependencies, watched, with_state
 from understudy.model import events
 from understudy.model.state import State
 
@@ -85,7 +85,7 @@ def start_held(local: Local, phase: Starting, event: ActionHeld) -> LaneUpdate:
 
 def confirmed(local: Local, phase: Starting, event: CheckUp) -> LaneUpdate:
     """It has come up."""
-    return _came_up(local, phase, event, event.state)
+    return with_state(_came_up(local, phase, event, event.state), event)
 
 
 def refuted(local: Local, phase: Starting, event: CheckDown) -> LaneUpdate:

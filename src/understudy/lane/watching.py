@@ -91,7 +91,9 @@ def _other_state(event: CheckUp) -> HistoryLine:
 
 def died(local: Local, phase: Up, event: CheckDown) -> LaneUpdate:
     """It ran and does not run any more, by itself."""
-    return _failed(local, event, "\n".join(event.outcome.output) or "the check says that it does not run")
+    status = event.outcome.status
+    cause = "" if status in (None, 0, 1) else f"the check says {status}"
+    return _failed(local, event, "\n".join(event.outcome.output) or "the check says that it does not run", cause)
 
 
 def unanswered(local: Local, phase: Up, event: CheckSilent) -> LaneUpdate:
@@ -164,7 +166,7 @@ def _silent_for_long(silent: LaneUpdate, event: CheckSilent) -> LaneUpdate:
     return replace(down, lines=(*silent.lines, *down.lines))
 
 
-def _failed(local: Local, event: ActionEnd, text: str) -> LaneUpdate:
+def _failed(local: Local, event: ActionEnd, text: str, cause: str = "") -> LaneUpdate:
     down = replace(
         local,
         phase=Down(dirty=True, uncharged=True, trouble=text),
@@ -172,7 +174,7 @@ def _failed(local: Local, event: ActionEnd, text: str) -> LaneUpdate:
         silent=0,
         changed_wall=event.at.wall,
     )
-    line = HistoryLine(kind=events.FAILED, text=text)
+    line = HistoryLine(kind=events.FAILED, text=text, cause=cause)
     return LaneUpdate(local=down, lines=(line,), alarm=look_at_its_dependencies(event.resource))
 
 
@@ -208,7 +210,13 @@ def watched(up: Local, event: ActionEnd, lines: tuple[HistoryLine, ...] = (), *,
 
 def found(local: Local, phase: Unseen | Down, event: CheckUp) -> LaneUpdate:
     """It runs, though nothing here has started it in this daemon's life."""
-    return _found(local, event, event.state)
+    known = isinstance(phase, Unseen) and phase.believed is State.INTERMEDIATE
+    return with_state(_found(local, event, event.state), event, known=known)
+
+
+def with_state(up: LaneUpdate, event: CheckUp, *, known: bool = False) -> LaneUpdate:
+    """What has come up, or was found, is INTERMEDIATE: that has a line of its own, unless it was known."""
+    return up if known or event.state is State.ONLINE else replace(up, lines=(*up.lines, _other_state(event)))
 
 
 def _found(local: Local, event: ActionEnd, state: State) -> LaneUpdate:

@@ -287,6 +287,14 @@ WORDS: dict[int, str] = {
     20166: "'{}' on '{}' runs on, and cannot be started again when it ends: it would wait for {}",
     20164: "'{}' is wanted again: its TARGET was set ONLINE meanwhile, by {}.",
     20067: "The request for '{}' could not be fulfilled: {}",
+    20540: "The value '{}' of attribute '{}' is not supported, only its default '{}' is: {}.",
+    20541: "Resource '{}' has no action '{}': {}.",
+    20542: "User '{}' may not ask for action '{}' of resource '{}': its ACTIONS give it to {} alone.",
+    20543: "Action '{}' of resource '{}' cannot be run: {}.",
+    20544: "Action '{}' of '{}' on '{}' succeeded",
+    20545: "Action '{}' of '{}' on '{}' failed: {}",
+    20546: "'{}' on '{}': {}",
+    20547: "User '{}' may not give -env to an action of resource '{}', which runs as '{}'.",
 }
 
 

@@ -6,6 +6,7 @@ Neither touches the system: whether a script exists or an address is in use is a
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from understudy.errors import BadAttribute
 from understudy.holdings.holding import why_no_mount_point, why_no_namespaces
@@ -20,11 +21,13 @@ from understudy.model.attributes import (
     Effect,
     acl_owner,
     base_name,
+    check_only,
     check_size,
     check_value,
     cut,
     duration_s,
 )
+from understudy.model.custom import custom_actions
 from understudy.model.dependencies import Registered, check_cycle, check_existence, parse
 from understudy.model.maps import with_changes
 from understudy.model.messages import words
@@ -65,21 +68,26 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
         stop_timeout_s=float(int(values["STOP_TIMEOUT"]) or int(script_timeout)),
         check_timeout_s=float(int(values["CHECK_TIMEOUT"]) or int(script_timeout)),
         clean_timeout_s=float(int(values["CLEAN_TIMEOUT"]) or int(script_timeout)),
+        action_timeout_s=float(int(values["ACTION_TIMEOUT"])),
         uptime_threshold_s=duration_s(values["UPTIME_THRESHOLD"]),
         intermediate_timeout_s=float(int(values["INTERMEDIATE_TIMEOUT"])),
         failure_interval_s=float(int(values["FAILURE_INTERVAL"])),
         failure_threshold=int(values["FAILURE_THRESHOLD"]),
+        stop_failure_fences=values["STOP_FAILURE"] == "fence",
         user=acl_owner(values["ACL"]),
     )
 
 
-def validate(definition: Definition, known: Registered, *, force: bool = False) -> Resource:
+def validate(definition: Definition, known: Registered, *, force: bool = False, kept: Mapping[str, str] = MappingProxyType({})) -> Resource:
     """Everything that can be wrong with a new or changed definition, the first fault as BadInput. `force`: a dependency may name
-    what does not exist yet."""
+    what does not exist yet. `kept`: values that it had before, by a version that took any."""
     supported = defaults(definition.type, known.types)
     given_flags = flags(definition.type, known.types)
     for name, value in definition.attributes.items():
-        check_value(attribute_of(name, definition.type, supported, given_flags), value)
+        attribute = attribute_of(name, definition.type, supported, given_flags)
+        check_value(attribute, value)
+        if kept.get(name) != value:
+            check_only(attribute, name, value, supported.get(base_name(name), ""))
     for name, flag in given_flags.items():
         if "REQUIRED" in flag and not {**supported, **definition.attributes}.get(name):
             raise BadAttribute(words(20008, name, definition.type), code=20008)
@@ -87,8 +95,9 @@ def validate(definition: Definition, known: Registered, *, force: bool = False) 
     check_size(definition.name, {**supported, **definition.attributes})
     resource = resolve(definition, known.types)
     if (trouble := resource.kind.trouble(resource)) is not None:
-        attribute, why = trouble
-        raise BadAttribute(words(20002, cut(resource.attributes.get(attribute, "")), attribute, why), code=20002)
+        named, why = trouble
+        raise BadAttribute(words(20002, cut(resource.attributes.get(named, "")), named, why), code=20002)
+    _check_actions(resource)
     _check_placement(resource, known)
     after = replace(known, resources=with_changes(known.resources, {resource.name: resource}))
     if not force:
@@ -180,7 +189,21 @@ def _check_holdings(values: Mapping[str, str]) -> None:
         raise BadAttribute(words(20002, cut(patterns), "NETWORK_NAMESPACES", trouble), code=20002)
 
 
+def _check_actions(resource: Resource) -> None:
+    """Only an action script can have actions of its own."""
+    text, trouble = resource.attributes.get("ACTIONS", ""), ""
+    try:
+        if custom_actions(text) and not resource.kind.custom:
+            trouble = f"a {resource.type} has no action script that could run them"
+    except ValueError as error:
+        trouble = str(error)
+    if trouble:
+        raise BadAttribute(words(20002, cut(text), "ACTIONS", trouble), code=20002)
+
+
 def _check_placement(resource: Resource, known: Registered) -> None:
+    if resource.local and resource.stop_failure_fences:
+        raise BadAttribute(words(20002, "fence", "STOP_FAILURE", "a local resource never moves: nobody waits for its end"), code=20002)
     if resource.local:
         return
     pools = tuple(server_pool for server_pool in resource.server_pools if server_pool != "*")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter, is_
 
+from understudy.model.custom import AskedAction, AskedAnswer
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
@@ -169,6 +170,8 @@ class TargetRecord:
     """Of the registry in which it was said: of an older one, it is what a copy says."""
     start_id: str = ""
     """Of the start by hand that said ONLINE, another for each: failures before it count no more (`model/failures.py`)."""
+    action: AskedAction | None = None
+    """The last custom action that was asked for since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +262,8 @@ class Report:
     """When it last failed here while it ran, oldest first, by this server's wall clock; in other incarnations, too."""
     failed_after: str = ""
     """After which start by hand (or registration) that was: see `model/failures.py`."""
+    asked: AskedAnswer | None = None
+    """What came of the last custom action that was asked for and run here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

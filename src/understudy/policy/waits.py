@@ -177,6 +177,9 @@ class Waits:
         report = self.ground.view.report(name, server)
         said = report.failure.text if report is not None and report.failure is not None else ""
         because = f" ({' / '.join(said.splitlines())})" if said else ""
+        if why is WaitsFor.STUCK and self.ground.view.resources[name].stop_failure_fences:
+            who = self._the_leader(f"to evict {server}, where it cannot be stopped{because}: its STOP_FAILURE is fence")
+            return Cause(text=f"{who}; that needs another server that may run it, and enough voters", passing=False)
         if why is WaitsFor.STUCK:
             text = (
                 f"an operator to make sure that it is down on {server}, where it is UNKNOWN{because}; "

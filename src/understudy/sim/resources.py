@@ -105,6 +105,7 @@ class Drawn:
             name = f"{short}{self._count}"
             stop = "" if shape in WITHOUT_STOP else needs.partition(" ")[0]
             failures = _failures(dice(world.seed, f"failures of {name}"))
+            failures["stop_failure"] = dice(world.seed, f"stop failure of {name}").choice(("block", "block", "fence"))
             given = {**place, **_habits(luck), **failures, "start_dependencies": needs, "stop_dependencies": stop}
             world.define(name, **given)
             self._given[ResourceName(name)] = given

@@ -6,7 +6,7 @@ from understudy import __version__
 from understudy.cli import client
 from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place
 
-VERBS = ("add", "check", "delete", "getperm", "modify", "relocate", "restart", "setperm", "start", "stat", "stop")
+VERBS = ("add", "check", "delete", "getperm", "modify", "relocate", "request", "restart", "setperm", "start", "stat", "stop")
 _SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
 _USAGE = f"""Usage: crsctl <verb> <object> [names] [options]
   verbs: {", ".join(VERBS)} (status is stat, res is resource)
