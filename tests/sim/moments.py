@@ -442,6 +442,20 @@ def it_fails_on_two_servers(seed: int) -> None:
         _fails_too_often(world, "ctr2")
 
 
+def its_server_goes_for_what_cannot_be_stopped(seed: int) -> None:
+    """STOP_FAILURE=fence: nothing ends it on ctr1 but the end of the server itself; then it runs on ctr2."""
+    with cluster(seed) as world:
+        make_leader(world, "ctr3")
+        world.run(5)
+        _define(world, "ctr1 ctr2", stop_failure="fence")
+        world.start("db", on="ctr1")
+        world.until(lambda: world.runs_on("db") == "ctr1", 5, "it runs")
+        world.run(1)
+        world.service("db", on="ctr1").undying = True
+        world.relocate("db", to="ctr2")
+        world.until(lambda: world.runs_on("db") == "ctr2", 30, "its server goes, and it runs on ctr2")
+
+
 def _fails_too_often(world: World, server: str) -> None:
     world.dies("db", on=server)
     world.run(5)

@@ -189,6 +189,7 @@ STORIES = (
     (mutations_lanes.ignore_events_until_confirmed, "it is started again", moments.it_dies_while_its_start_is_confirmed),
     (mutations_lanes.forget_failures_of_another_life, "FAILURE_THRESHOLD", moments.it_fails_in_two_lives_of_its_server),
     (mutations_lanes.count_failures_here_alone, "FAILURE_THRESHOLD", moments.it_fails_on_two_servers),
+    (mutations_live.never_evict_for_what_cannot_be_stopped, "its server goes", moments.its_server_goes_for_what_cannot_be_stopped),
     # S4
     (mutations.kill_the_groups_before_the_daemon, "S4", moments.many_starts_end_while_the_lease_does),
     # S5
@@ -289,6 +290,7 @@ OF_LIVENESS = (
     mutations_lanes.ignore_events_until_confirmed,
     mutations_lanes.forget_failures_of_another_life,
     mutations_lanes.count_failures_here_alone,
+    mutations_live.never_evict_for_what_cannot_be_stopped,
 )
 """Among the stories: no rule of safety."""
 

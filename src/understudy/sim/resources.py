@@ -106,6 +106,7 @@ class Drawn:
             stop = "" if shape in WITHOUT_STOP else needs.partition(" ")[0]
             failures = _failures(dice(world.seed, f"failures of {name}"))
             failures["stop_failure"] = dice(world.seed, f"stop failure of {name}").choice(("block", "block", "fence"))
+            failures["intermediate_timeout"] = dice(world.seed, f"intermediate timeout of {name}").choice("0025")
             given = {**place, **_habits(luck), **failures, "start_dependencies": needs, "stop_dependencies": stop}
             world.define(name, **given)
             self._given[ResourceName(name)] = given
