@@ -413,57 +413,6 @@ def it_dies_while_the_registry_is_away(seed: int) -> None:
         world.until(lambda: trio_runs(world, "ctr1"), 1, "it is restarted")
 
 
-def it_fails_in_two_lives_of_its_server(seed: int) -> None:
-    """FAILURE_THRESHOLD=2: once in a life of ctr1, which loses power, and once in the next. Then a start by hand counts anew."""
-    with _counted(seed) as world:
-        world.dies("db", on="ctr1")
-        world.until(lambda: world.runs_on("db") == "ctr1", 3, "it is restarted")
-        world.run(1)
-        world.power_off("ctr1")
-        world.until(lambda: world.runs_on("db") == "ctr2", 20, "ctr2 has it")
-        world.boot("ctr1")
-        world.until(lambda: len(world.online()) == len(world.machines), 20, "ctr1 joins again")
-        world.relocate("db", to="ctr1")
-        world.until(lambda: world.runs_on("db") == "ctr1", 10, "it is back")
-        world.run(1)
-        _fails_too_often(world, "ctr1")
-
-
-def it_fails_on_two_servers(seed: int) -> None:
-    """FAILURE_THRESHOLD=2: once on ctr1, and once on ctr2 after a move; whoever leads meanwhile."""
-    with _counted(seed) as world:
-        world.dies("db", on="ctr1")
-        world.until(lambda: world.runs_on("db") == "ctr1", 3, "it is restarted")
-        world.run(1)
-        world.relocate("db", to="ctr2")
-        world.until(lambda: world.runs_on("db") == "ctr2", 10, "it is moved")
-        make_leader(world, "ctr1")
-        world.run(1)
-        _fails_too_often(world, "ctr2")
-
-
-def its_server_goes_for_what_cannot_be_stopped(seed: int) -> None:
-    """STOP_FAILURE=fence: nothing ends it on ctr1 but the end of the server itself; then it runs on ctr2."""
-    with cluster(seed) as world:
-        make_leader(world, "ctr3")
-        world.run(5)
-        _define(world, "ctr1 ctr2", stop_failure="fence")
-        world.start("db", on="ctr1")
-        world.until(lambda: world.runs_on("db") == "ctr1", 5, "it runs")
-        world.run(1)
-        world.service("db", on="ctr1").undying = True
-        world.relocate("db", to="ctr2")
-        world.until(lambda: world.runs_on("db") == "ctr2", 30, "its server goes, and it runs on ctr2")
-
-
-def _fails_too_often(world: World, server: str) -> None:
-    world.dies("db", on=server)
-    world.run(5)
-    world.until(lambda: world.runs_on("db") is None and not world.truth.assignments[DB].holders, 3, "nobody has it")
-    world.start("db")
-    world.until(lambda: world.runs_on("db") is not None, 5, "it is started by hand")
-
-
 # --- how they begin -------------------------------------------------------------------------------------------------
 
 
@@ -485,18 +434,6 @@ def _running_on_ctr1(seed: int, *, outside: bool = False, leader: str = "ctr2") 
         make_leader(world, leader)
         world.run(5)  # until those who were cut off meanwhile count as able to act
         _define(world, "ctr1 ctr2", outside=outside)
-        world.start("db", on="ctr1")
-        world.until(lambda: world.runs_on("db") == "ctr1", 5, "it runs")
-        world.run(1)
-        yield world
-
-
-@contextmanager
-def _counted(seed: int) -> Iterator[World]:
-    with cluster(seed) as world:
-        make_leader(world, "ctr3")
-        world.run(5)
-        _define(world, "ctr1 ctr2", failure_threshold="2", failure_interval="600", restart_attempts="5")
         world.start("db", on="ctr1")
         world.until(lambda: world.runs_on("db") == "ctr1", 5, "it runs")
         world.run(1)

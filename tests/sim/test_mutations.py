@@ -14,7 +14,7 @@ import pytest
 
 from cutting import Mutation, exchange_value
 from guard import mutations as core
-from sim import moments, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
+from sim import moments, moments_failures, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
 from understudy.sim import life
 from understudy.sim.life import HOUR_S, WorldCase
 from understudy.sim.options import Options
@@ -187,9 +187,9 @@ STORIES = (
     (mutations_lanes.stopped_with_processes_left, "it is killed, and runs on ctr2", moments.only_sigkill_ends_it),
     # liveness
     (mutations_lanes.ignore_events_until_confirmed, "it is started again", moments.it_dies_while_its_start_is_confirmed),
-    (mutations_lanes.forget_failures_of_another_life, "FAILURE_THRESHOLD", moments.it_fails_in_two_lives_of_its_server),
-    (mutations_lanes.count_failures_here_alone, "FAILURE_THRESHOLD", moments.it_fails_on_two_servers),
-    (mutations_live.never_evict_for_what_cannot_be_stopped, "its server goes", moments.its_server_goes_for_what_cannot_be_stopped),
+    (mutations_lanes.forget_failures_of_another_life, "FAILURE_THRESHOLD", moments_failures.it_fails_in_two_lives_of_its_server),
+    (mutations_lanes.count_failures_here_alone, "FAILURE_THRESHOLD", moments_failures.it_fails_on_two_servers),
+    (mutations_live.never_evict_for_what_cannot_be_stopped, "its server goes", moments_failures.its_server_goes_for_what_cannot_be_stopped),
     # S4
     (mutations.kill_the_groups_before_the_daemon, "S4", moments.many_starts_end_while_the_lease_does),
     # S5

@@ -63,8 +63,11 @@ def in_window(resource: Resource, found: tuple[float, ...], wall: float | None =
 
 
 def one_more(before: tuple[float, ...], at: float) -> tuple[float, ...]:
-    """With a failure at this time, to the millisecond; so many are kept."""
-    return (*before, round(at, 3))[-MOST:]
+    """With a failure at this time, to the millisecond, or the next free one: a clock that was set back repeats itself. So many are kept."""
+    at = round(at, 3)
+    while at in before:
+        at = round(at + 0.001, 3)
+    return (*before, at)[-MOST:]
 
 
 def with_earlier(report: Report, before: Report | None) -> Report:
