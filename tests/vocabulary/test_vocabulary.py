@@ -25,8 +25,7 @@ NOT_YET = frozenset(
         *(f"crsctl {verb} resource -{option}" for verb in ("start", "stop", "restart", "relocate") for option in ("env", "i", "k", "d")),
         *(f"crsctl check resource -{option}" for option in "kd"),
         *(f"crsctl {verb} {thing} -i" for verb in ("add", "modify", "delete") for thing in ("resource", "serverpool", "type")),
-        *(f"crsctl delete {thing} -f" for thing in ("serverpool", "type")),
-        "crsctl stat resource -e", "crsctl stat server -category",
+        "crsctl stat server -category",
         # attributes
         *(f"attribute {name}" for name in IDLE.split()),
         "pool attribute EXCLUSIVE_POOLS", "pool attribute SERVER_CATEGORY",

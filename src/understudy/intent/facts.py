@@ -4,6 +4,7 @@ Called by the rest of this package, by the verbs and their text. Pure; never dec
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from understudy.intent.refusal import Declined
 from understudy.model.dependencies import Registered
@@ -11,6 +12,7 @@ from understudy.model.filters import Texts
 from understudy.model.namers import NOBODY, namers, on_types
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import Dependency, DependencyKind, Resource
+from understudy.model.scopes import counting
 from understudy.model.settings import Settings
 from understudy.model.state import PROVEN, Life, State, Target
 from understudy.model.types import descent
@@ -167,6 +169,12 @@ def compared(instance: Instance) -> Callable[[str], Texts]:
     """What a filter compares: STATE as it is (`ONLINE`) and as it is shown (`ONLINE on ctr1`)."""
     known = values(instance)
     return lambda name: (instance.state.value, instance.state_text) if name == "STATE" else known.get(name)
+
+
+def evaluated(instance: Instance) -> Instance:
+    """The same, with the values of scoped attributes that count where it is; nowhere: that count for its number."""
+    attributes = counting(instance.resource.attributes, instance.server or "")
+    return replace(instance, resource=replace(instance.resource, attributes=attributes))
 
 
 def last_server(instance: Instance) -> str:
