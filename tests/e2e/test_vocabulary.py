@@ -61,7 +61,10 @@ def _do(cluster: Cluster, row: VocabularyRow, step: str) -> tuple[str, int]:
         host, command = typed[1], typed[2]
     if command.startswith("% until "):
         condition, _, command = command.removeprefix("% until ").partition("; ")
-        wait_for(lambda: _shell(cluster, host, condition)[1] == 0, SOON_S, f"{row}: {condition}")
+        try:
+            wait_for(lambda: _shell(cluster, host, condition)[1] == 0, SOON_S, condition)
+        except AssertionError as error:  # said with all that is otherwise
+            return f"{error}\n{_shell(cluster, host, command)[0]}", 1
     return _shell(cluster, host, command)
 
 

@@ -9,11 +9,11 @@ from understudy.daemon.text import blocks
 from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.layouts import check_layout, only, picked
-from understudy.daemon.verbs.named import check_server_name, known_attributes, resource_filter
+from understudy.daemon.verbs.named import check_server_name, compared, known_attributes, resource_filter
 from understudy.daemon.verbs.truth import as_it_is, head, known_so
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
-from understudy.intent.facts import Instance, compared, evaluated, find, instances, relocation_targets, values
+from understudy.intent.facts import Instance, evaluated, find, instances, relocation_targets, values
 from understudy.model.dependencies import print_dependencies
 from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName, ServerName
