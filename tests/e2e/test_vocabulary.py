@@ -26,8 +26,14 @@ esac
     "dos.scr": "#!/bin/sh\r\nexit 0\r\n",
     "wrong.scr": "#!/usr/bin/no-such-shell\nexit 0\n",
     "empty.scr": "",
-    "loud.scr": "#!/bin/sh\nprintf '\\033[2J\\007bell\\r\\n'; [ $1 != start ]\n",
+    "loud.scr": "#!/bin/sh\nprintf '\\033[2J\\007bell\\r\\n'\ncase $1 in start|check) exit 1 ;; esac\n",
 }
+
+
+@pytest.fixture
+def engine() -> str:
+    """The guards' key can be exchanged where the registry has another."""
+    return "etcd"
 
 
 def test_what_is_typed_does_what_its_row_says(cluster: Cluster) -> None:
