@@ -1,4 +1,4 @@
-"""Every story in `rehearsals/`: what would happen, told as operators read it. `--rewrite` writes what is told today; read the diff.
+"""Every story in `rehearsals/`: what would happen, as operators read it. `--rewrite` writes the answers of today; read the diff.
 
 Stimuli are those of the other stories of policy, and:
 

@@ -6,13 +6,16 @@ reach the registry but to read it.
 """
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.entries import Entries
 from understudy.daemon.parts import Part, PartsWritten
-from understudy.daemon.verbs.world import MirrorPort
+from understudy.daemon.verbs.world import CommandContext, MirrorPort, Output
+from understudy.model.conditions import Own
 from understudy.model.names import ResourceName
 from understudy.model.view import Event, View
 from understudy.policy.rehearsal import Rehearsal
@@ -112,7 +115,7 @@ class RehearsedMirror:
         return self._mirror.history()
 
     async def _take(self, several: Sequence[Mapping[str, Any]]) -> None:
-        """As the mirror would, when the registry has told of it."""
+        """As the mirror would, when the registry has taken it."""
         view = self.rehearsal.view
         entries = Entries()
         entries.taken(View(), 0, [(keys.request(request.id), request) for request in view.requests])
@@ -140,3 +143,28 @@ class RehearsedClock:
     def wall(self) -> float:
         """See ports.Clock."""
         return self._clock.wall()
+
+
+def within(world: CommandContext, mirror: RehearsedMirror, output: Output) -> CommandContext:
+    """The world that the verb is given: nothing in it leads out."""
+    own = None if world.own is None else functools.partial(_without_news, world.own())
+    return replace(
+        world,
+        mirror=mirror,
+        clock=RehearsedClock(world.clock, mirror),
+        output=output,
+        record=lambda *_: None,
+        own=own,
+        check=lambda _: None,
+        leave_here=lambda *_: None,
+        leave_followed=lambda: nullcontext(lambda: False),
+        members=None,
+        places=None,
+        detached=lambda: False,
+        rehearsal=mirror.rehearsal,
+    )
+
+
+def _without_news(own: Own) -> Own:
+    """What this server's lanes know by themselves is true of the present, and not of a rehearsal."""
+    return replace(own, reports={})

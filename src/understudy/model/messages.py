@@ -295,6 +295,7 @@ WORDS: dict[int, str] = {
     20625: "There are no policies of server pools here: which pools there are, and how important each is, is said of each pool. "
     "Use crsctl eval modify serverpool.",
     20626: "'{}' belongs to the cluster itself, and crsctl eval is about what users have registered. Use --dry-run with the command.",
+    20627: "What would happen cannot be said now, and nothing was changed: the registry does not answer: {}",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 

@@ -127,6 +127,9 @@ def _ask(commands: dict[str, Command], name: str, rest: list[str], place: tuple[
         command, rest = commands[rest[0]], rest[1:]
     elif not rest or rest[0] in HELP:
         print("\n\n".join(subcommand.help() for subcommand in commands.values()))
+        if name == "whatif":
+            print("\nBefore any other command that changes something: what that would do, as with --dry-run after it.")
+            print("Examples:\n  understudy whatif stop resource mysqld -f\n  understudy whatif server leave ctr1")
         if name == "cluster":
             print(f"\nMaking a cluster: understudy cluster {' | '.join(SETUP)}; each tells more with -h.")
             others = " | ".join(word for word in PARSED if word not in SETUP)

@@ -7,10 +7,9 @@ for every request to `/v1/whatif/NAME`, and by nobody else.
 import functools
 import json
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from understudy.daemon.rehearsal import RehearsedClock, RehearsedMirror
+from understudy.daemon.rehearsal import RehearsedMirror, within
 from understudy.daemon.shown.pools import pool_statuses
 from understudy.daemon.shown.predicted import as_seen, prediction_json
 from understudy.daemon.text.stages import pools, stages
@@ -19,10 +18,9 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.export import registry_on
 from understudy.daemon.verbs.truth import Run
 from understudy.daemon.verbs.world import CommandContext
-from understudy.errors import BadInput
-from understudy.intent.visible import hidden
+from understudy.errors import BadInput, RegistryUnreachable
+from understudy.intent.visible import hidden, pool_shown
 from understudy.model import events
-from understudy.model.conditions import Own
 from understudy.model.limits import derive
 from understudy.model.messages import with_number
 from understudy.model.names import ResourceName
@@ -74,10 +72,15 @@ async def _rehearsed(run: Run, world: CommandContext, arguments: Arguments, *, e
         world.say(20626, own)
         world.say(4000, "Eval")
         return 1
-    rehearsal = Rehearsal(await world.mirror.refresh(), expected(world))
+    try:
+        view = await world.mirror.refresh()
+    except RegistryUnreachable as error:
+        world.say(20627, error)
+        return 1
+    rehearsal = Rehearsal(view, expected(world))
     rehearsal.acts.asked = frozenset(map(ResourceName, arguments.names))
     mirror, lines = RehearsedMirror(world.mirror, rehearsal, world.turn.next), KeptLines()
-    status = await _status(run, _inner(world, mirror, lines), arguments)
+    status = await _status(run, within(world, mirror, lines), arguments)
     await mirror.go_on()
     _answer(world, arguments, lines, rehearsal.prediction(), status)
     if not (event or arguments.flag("json") or arguments.text("form") == EVAL):
@@ -91,31 +94,6 @@ async def _status(run: Run, world: CommandContext, arguments: Arguments) -> int:
     except BadInput as error:
         world.output.out(with_number(error.code, str(error)))
         return 1
-
-
-def _inner(world: CommandContext, mirror: RehearsedMirror, lines: KeptLines) -> CommandContext:
-    """The world that the verb is given: nothing in it leads out."""
-    own = None if world.own is None else functools.partial(_without_news, world.own())
-    return replace(
-        world,
-        mirror=mirror,
-        clock=RehearsedClock(world.clock, mirror),
-        output=lines,
-        record=lambda *_: None,
-        own=own,
-        check=lambda _: None,
-        leave_here=lambda *_: None,
-        leave_followed=lambda: nullcontext(lambda: False),
-        members=None,
-        places=None,
-        detached=lambda: False,
-        rehearsal=mirror.rehearsal,
-    )
-
-
-def _without_news(own: Own) -> Own:
-    """What this server's lanes know by themselves is true of the present, and not of a rehearsal."""
-    return replace(own, reports={})
 
 
 def expected(world: CommandContext) -> Expected:
@@ -138,8 +116,8 @@ def _check_form(arguments: Arguments) -> None:
     level, admin = arguments.text("level"), arguments.flag("admin")
     if level is not None and level not in LEVELS:
         raise bad(f"-l is one of {', '.join(LEVELS)}")
-    if not admin and (level is not None or arguments.flag("differing") or arguments.flag("every")):
-        raise bad("-l, -x and -a go with -admin")
+    if not admin and (level is not None or arguments.flag("differing")):
+        raise bad("-l and -x go with -admin")
 
 
 def _answer(world: CommandContext, arguments: Arguments, lines: KeptLines, whole: Prediction, status: int) -> None:
@@ -163,11 +141,13 @@ def _answer(world: CommandContext, arguments: Arguments, lines: KeptLines, whole
 def _in_oracles_form(world: CommandContext, arguments: Arguments, prediction: Prediction) -> None:
     level = arguments.text("level") or "all"
     if arguments.flag("admin") and level != "resources":
-        before, after = (_servers_of_pools(view) for view in (prediction.before, prediction.after))
+        before, after = (_servers_of_pools(world, view) for view in (prediction.before, prediction.after))
         world.output.out(pools(before.items(), after.items(), differing=arguments.flag("differing")))
     if level != "serverpools":
         world.output.out(stages(prediction, explain=arguments.flag("explain")))
 
 
-def _servers_of_pools(view: View) -> Mapping[str, tuple[str, ...]]:
-    return {name: tuple(status.values["ACTIVE_SERVERS"].split()) for name, status in pool_statuses(view).items()}
+def _servers_of_pools(world: CommandContext, view: View) -> Mapping[str, tuple[str, ...]]:
+    """Of those that the caller may see."""
+    found = ((name, status.values["ACTIVE_SERVERS"]) for name, status in pool_statuses(view).items())
+    return {name: tuple(servers.split()) for name, servers in found if pool_shown(view, name, world.caller.who)}
