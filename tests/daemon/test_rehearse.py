@@ -11,7 +11,7 @@ import pytest
 
 from daemon.cluster import ROOT, Cluster, PrintedLines, running
 from understudy.cli.options import CHANGING
-from understudy.daemon.api import WITH_DRY_RUN, application
+from understudy.daemon.api import application
 from understudy.daemon.callers import Callers
 from understudy.daemon.http import HttpRequest, Peer
 from understudy.daemon.verbs import REHEARSALS, VERBS
@@ -130,10 +130,10 @@ async def rehearsed_and_done(cluster: Cluster, line: str) -> None:
     assert expected == {place for place in up(node.mirror.view) if place[0] in names}, (line, answer)
 
 
-def test_every_changing_verb_can_be_asked_about_or_says_why_not() -> None:
-    """And every one that is carried out has an option for it on the command line."""
-    changing = {name for name, verb in VERBS.items() if verb.changes}
-    assert changing - {"check-resource", "site-places", *WITH_DRY_RUN} == CHANGING
+def test_every_verb_can_be_asked_about_or_says_why_not() -> None:
+    """Whatever takes --dry-run changes something, and nothing is carried out under the path of rehearsals."""
+    assert {name for name, verb in VERBS.items() if verb.changes} >= CHANGING
+    assert REHEARSALS.keys() >= VERBS.keys()
     assert all(verb.rehearsal for verb in REHEARSALS.values())
 
 
