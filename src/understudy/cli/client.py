@@ -66,6 +66,8 @@ def _run(verb: str, body: dict[str, object], server: str, certificate: str, note
             return _print_answer(connection, note=note)
     except Away as error:
         say_away(error, elsewhere=bool(server))
+        if body.get("dry_run") and "404" in str(error):
+            print("  understudyd there is of a version that knows no dry run; nothing was changed", file=sys.stderr)
         return BROKEN
     except KeyboardInterrupt:
         print("\ndetached: the request goes on and stays in force", file=sys.stderr)

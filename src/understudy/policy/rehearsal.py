@@ -29,11 +29,13 @@ from understudy.policy.rehearsed_acts import ActsSeen
 from understudy.policy.rehearsed_servers import RehearsedServers
 from understudy.policy.whatif import Expected, Prediction
 
-MOST_STEPS = 20_000
-"""What has not come to rest by then does not."""
+MOST_STEPS, STEPS_EACH = 20_000, 50
+"""What has not come to rest by then does not; and so many more for each resource."""
 MOST_ACTS = 40
 """Of one resource, on the average: something goes back and forth without end."""
 LONGEST_S = 86_400.0
+GROUPS_AT_ONCE = 64
+"""So many are decided about in a step: others have their turn between two steps."""
 _RUNGS = {Rung.STOP: "stop", Rung.ABORT: "stop", Rung.CLEAN: "clean", Rung.KILL: "clean"}
 
 ChangedByServer = dict[ServerName, set[ResourceName] | None]
@@ -54,7 +56,7 @@ class Rehearsal:
         self.acts = ActsSeen(self)
         self.servers = RehearsedServers(self)
         self.order = LaneOrder()
-        self._parts = DecisionParts()
+        self._parts = DecisionParts(GROUPS_AT_ONCE)
         self._unseen: ChangedByServer = {}
         self._to_ask: set[ServerName] = set()
         """Whose lanes have to be asked though the View is the same."""
@@ -146,7 +148,8 @@ class Rehearsal:
 
     def step(self) -> bool:
         """Go on a little; whether there is more to be done."""
-        if self._count > MOST_STEPS or self.now > LONGEST_S or len(self.acts) > MOST_ACTS * (8 + len(self.view.resources)):
+        size = 8 + len(self.view.resources)
+        if self._count > MOST_STEPS + STEPS_EACH * size or self.now > LONGEST_S or len(self.acts) > MOST_ACTS * size:
             self.settled = False
             return False
         self._count += 1
@@ -202,15 +205,16 @@ class Rehearsal:
         """Whether the leader has decided anything."""
         if self._decided or not self.servers.led:
             return False
-        changed, self._undecided, self._decided = self._undecided, set(), True
+        changed, self._undecided = self._undecided, set()
         part = self._parts.part(self.view, changed)
         plan = decide(self.view, self.now, Memory(), part)
         self._parts.decided(plan)
+        self._decided = not self._parts.unfinished
         if plan.wake_at is not None and plan.wake_at > self.now:
             self.at(plan.wake_at - self.now, lambda: self.change(self.view, None))
         if plan.steps:
             self._carry_out(plan)
-        return bool(plan.steps)
+        return not self._decided
 
     def _carry_out(self, plan: Plan) -> None:
         view, names, everything = self.view, set[ResourceName](), False
@@ -239,24 +243,22 @@ class Rehearsal:
     # --- the servers ------------------------------------------------------------------------------------------------
 
     def _drive(self) -> bool:
-        """Ask the lanes of a server that may have something to do; whether there was one, and any lane has begun or ended anything."""
+        """Ask the lanes of a server that may have something to do; whether there was one."""
         for server in sorted(self.lanes):
             lanes, changed = self.lanes[server], self._unseen[server]
             if changed is not None and not changed and server not in self._to_ask:
                 continue
             self._to_ask.discard(server)
-            if self._round(lanes):
-                return True  # the others in the next step
+            self._round(lanes)
+            return True  # the others in the next step
         return False
 
-    def _round(self, lanes: RehearsedLanes) -> bool:
-        """Until none begins anything."""
-        moved = False
+    def _round(self, lanes: RehearsedLanes) -> None:
+        """Until none begins anything; then write what they know."""
         while taken := self._asked(lanes):
-            moved = True
             for step in taken:
                 self._begun(lanes, step)
-        return self._report(lanes) or moved
+        self._report(lanes)
 
     def _asked(self, lanes: RehearsedLanes) -> tuple[Taken, ...]:
         """What its lanes begin now, by the newest View."""
@@ -304,17 +306,16 @@ class Rehearsal:
                 self.acts.line(lanes, taken.resource, line)
             self.record(line.kind, resource=taken.resource.name, on=lanes.server, ms=line.ms, cause=line.cause)
 
-    def _report(self, lanes: RehearsedLanes) -> bool:
-        """Write what its lanes know; whether there was anything to write."""
+    def _report(self, lanes: RehearsedLanes) -> None:
+        """Write what its lanes know, if the registry does not."""
         seen = self._looked(lanes)
         reports = lanes.reports(self.view)
         if not reports and not seen:
-            return False
+            return
         changed: dict[ResourceName, Mapping[ServerName, Report] | None] = {
             name: {**self.view.reports.get(name, {}), lanes.server: report} for name, report in reports.items()
         }
         self.write(names={*reports, *seen}, reports=with_changes(self.view.reports, changed), **self._looks(lanes, seen))
-        return True
 
     def _looked(self, lanes: RehearsedLanes) -> dict[ResourceName, str]:
         """What was looked at for the first time."""
