@@ -21,7 +21,7 @@ from understudy.cli.understudy import cluster_backup
 from understudy.daemon.api import application
 from understudy.daemon.http import raw_refusal
 from understudy.daemon.peers import listening
-from understudy.daemon.verbs import VERBS
+from understudy.daemon.verbs import REHEARSALS
 from understudy.guard.notice import Notice
 
 ROOT = Path(__file__).parents[2]
@@ -52,8 +52,8 @@ def test_every_command_has_help_with_an_example_that_parses(command: Command, ca
 
 
 def test_every_verb_is_reached_by_a_command() -> None:
-    """And every command's verb exists. `site-places` is what understudy openstack asks other servers for."""
-    assert {*(command.verb for command in commands()), *cluster_backup.VERBS, "site-places"} == set(VERBS)
+    """And every command's verb is there, to be carried out or only rehearsed. `site-places` is asked by understudy openstack."""
+    assert {*(command.verb for command in commands()), *cluster_backup.VERBS, "site-places"} == set(REHEARSALS)
 
 
 @pytest.mark.parametrize(
