@@ -180,6 +180,16 @@ def test_a_refusal_that_is_sent_before_the_request_was_read_is_shown(
     assert "it answers 503: this user has 32 connections open" in capsys.readouterr().err
 
 
+def test_a_daemon_that_knows_no_dry_run_carries_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It does not know the path, and that is what the answer means."""
+    monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
+    with answering(tmp_path, raw_refusal(404, "no such path"), close=True):
+        assert client.run("stop-resource", {"names": ["db"], "dry_run": True}) == 1
+    assert "knows no dry run; nothing was changed" in capsys.readouterr().err
+
+
 def test_a_queue_that_is_full_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
     exchange_value(monkeypatch, client, "QUEUES_S", 1)

@@ -13,9 +13,9 @@ _ADMIN = {
 _FAIL = 'crsctl eval fail resource {name ... | -w "filter"}'
 
 
-def _of(command: Command, about: str, *left_out: str, **more: Option) -> Command:
+def _of(command: Command, about: str, **more: Option) -> Command:
     """The same command, rehearsed."""
-    skipped = {"--dry-run", "--json", "-i", "-env", "-l", "-k", "-d", *left_out}
+    skipped = {"--dry-run", "--json", "-i", "-env", "-l", "-k", "-d"}
     options = {name: option for name, option in command.options.items() if name not in skipped}
     words = command.usage.split(" ", 1)[1]
     return _rehearsed(

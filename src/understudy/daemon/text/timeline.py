@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from understudy.daemon.text.columns import columns
 from understudy.model.names import ServerName
-from understudy.policy.whatif import ActSort, Outage, PredictedAct, Prediction
+from understudy.policy.whatif import ActSort, Because, Outage, PredictedAct, Prediction
 from understudy.policy.whatif_words import because, lost
 
 _WORDS = {ActSort.START: "start", ActSort.STOP: "stop", ActSort.CLEAN: "clean"}
@@ -50,8 +50,8 @@ def _table(prediction: Prediction) -> list[str]:
 def _cell(act: PredictedAct) -> str:
     if act.sort is ActSort.ENDS:
         return f"{act.resource} ends"
-    optional = "" if act.required else " (optional)"
-    return f"{_WORDS[act.sort]} {act.resource} {seconds(act.ends_s - act.begins_s)}{'*' if act.assumed else ''}{optional}"
+    more = " (under way)" if act.because is Because.UNDER_WAY else "" if act.required else " (optional)"
+    return f"{_WORDS[act.sort]} {act.resource} {seconds(act.ends_s - act.begins_s)}{'*' if act.assumed else ''}{more}"
 
 
 def _nth(texts: list[str], number: int) -> str:
