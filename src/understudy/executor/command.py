@@ -13,7 +13,7 @@ import re
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from understudy.agents.aside import aside
 from understudy.agents.contract import Ended
@@ -79,6 +79,15 @@ shift
 """
 
 
+class UserAccount(NamedTuple):
+    """Who a command runs as. No `struct_passwd` is kept: Python 3.11 writes a SystemError to standard error when it ends with one."""
+
+    uid: int
+    gid: int
+    home: str
+
+
+
 async def run_command(
     request: ActionRequest,
     argv: Sequence[str],
@@ -130,9 +139,9 @@ def _called(request: ActionRequest) -> str:
     return request.parameters.get("called", "action script")
 
 
-async def _unsafe(path: str, request: ActionRequest, account: pwd.struct_passwd, looks: ScriptLooks) -> Ended | None:
+async def _unsafe(path: str, request: ActionRequest, account: UserAccount, looks: ScriptLooks) -> Ended | None:
     """If others could choose what runs as this user."""
-    changeable = await looks.who_may_change(path, Owner(account.pw_uid, account.pw_gid))
+    changeable = await looks.who_may_change(path, Owner(account.uid, account.gid))
     text = f"the {_called(request)} is not run as {request.user}, because others may change it: {changeable}\n"
     return Ended(status=None, unanswered="no-script", text=text) if changeable else None
 
@@ -180,23 +189,23 @@ async def _end(request: ActionRequest, child: Child, groups: Groups, *, spare_se
     return await kill_and_see(path, SURVIVOR_S)
 
 
-def _words(request: ActionRequest, account: pwd.struct_passwd, place: Sequence[str], argv: Sequence[str]) -> Sequence[str]:
+def _words(request: ActionRequest, account: UserAccount, place: Sequence[str], argv: Sequence[str]) -> Sequence[str]:
     """The command: enter the group as root, become the user, read the file of variables if there is one, look at the script, and become
     it."""
     user, variables = request.user, request.parameters.get("ENVIRONMENT_FILE", "")
     begin, argv = (_READ + _BEGIN, (variables, *argv)) if variables else (_BEGIN, argv)
     if user == "root":
         return ("/bin/sh", "-c", _ENTER + begin, _SHELL, *place, *argv)
-    become = ("setpriv", "--reuid", user, "--regid", str(account.pw_gid), "--init-groups", "--")
+    become = ("setpriv", "--reuid", user, "--regid", str(account.gid), "--init-groups", "--")
     return ("/bin/sh", "-c", _ENTER + 'exec "$@"', _SHELL, *place, *become, "/bin/sh", "-c", begin, _SHELL, *argv)
 
 
-def _environment(request: ActionRequest, groups: Groups, account: pwd.struct_passwd) -> Mapping[str, str]:
+def _environment(request: ActionRequest, groups: Groups, account: UserAccount) -> Mapping[str, str]:
     basics = {
         MARK: groups.parent,
         "PATH": PATH,
         "LC_ALL": "C.UTF-8",
-        "HOME": account.pw_dir,
+        "HOME": account.home,
         "USER": request.user,
         NAME: str(request.resource),
         "_CRS_EPOCH": str(request.epoch),
@@ -206,11 +215,11 @@ def _environment(request: ActionRequest, groups: Groups, account: pwd.struct_pas
     return {**basics, **passable(request.environment), MARK: groups.parent}
 
 
-_ROOT = pwd.struct_passwd(("root", "x", 0, 0, "root", "/root", "/bin/sh"))
-_accounts: dict[str, tuple[float, pwd.struct_passwd]] = {}
+_ROOT = UserAccount(0, 0, "/root")
+_accounts: dict[str, tuple[float, UserAccount]] = {}
 
 
-async def _account(user: str) -> pwd.struct_passwd | None:
+async def _account(user: str) -> UserAccount | None:
     """The user, or None: there is none. Kept for a minute, as a look costs as much as a fork and may ask a server. OSError: no answer."""
     if user == "root":
         return _ROOT
@@ -226,5 +235,6 @@ async def _account(user: str) -> pwd.struct_passwd | None:
         if kept is not None:
             return kept[1]  # as last seen: better than not to act
         raise OSError(f"user {user} could not be looked up within {_ACCOUNT_S:g} s") from None
-    _accounts[user] = now, found
-    return found
+    account = UserAccount(found.pw_uid, found.pw_gid, found.pw_dir)
+    _accounts[user] = now, account
+    return account

@@ -1,10 +1,10 @@
 """Owns the choice of resources a command means: by name, `-w` filter or `-all`. Called by the verbs; never changes anything."""
 
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.named import check_instances, check_words, resource_filter
+from understudy.daemon.verbs.named import check_instances, check_words, compared, resource_filter
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import Refused
-from understudy.intent.facts import compared, find, instances
+from understudy.intent.facts import find, instances
 from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
@@ -21,7 +21,7 @@ def chosen(world: CommandContext, view: View, arguments: Arguments) -> tuple[tup
         raise bad('give names of resources, or -w "filter", or -all')
     if text is not None:
         wanted = resource_filter(view, text)
-        return tuple(name for name in sorted(view.resources) if matched(view, view.resources[name], wanted)), True
+        return tuple(name for name in sorted(view.resources) if matched(view, view.resources[name], wanted, world.clock.wall())), True
     if everything:
         return tuple(name for name in sorted(view.resources) if not name.startswith("ora.")), True
     check_words(world, view, given)
@@ -36,6 +36,6 @@ def chosen(world: CommandContext, view: View, arguments: Arguments) -> tuple[tup
     return tuple(found), all_known
 
 
-def matched(view: View, resource: Resource, wanted: Filter) -> bool:
-    """Whether any instance of the resource matches."""
-    return any(matches(wanted, compared(instance)) for instance in instances(view, resource))
+def matched(view: View, resource: Resource, wanted: Filter, wall: float) -> bool:
+    """Whether any instance of the resource matches at this time."""
+    return any(matches(wanted, compared(instance, wall)) for instance in instances(view, resource))
