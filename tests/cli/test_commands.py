@@ -155,6 +155,30 @@ def test_a_daemon_that_hangs_is_said_to_hang(
     assert err.count("has not answered for 0 s: it hangs, or is stopped") == lines
 
 
+@pytest.mark.parametrize(
+    ("answer", "line", "failures"),
+    [
+        (b'{"out":"UND-0061: no answer"}\n{"exit":1}\n', "crsctl start res db", 1),
+        (b'{"out":"CRS-4000: Command Start failed, or completed with errors."}\n{"exit":1}\n', "crsctl start res db", 1),
+        (b'{"exit":0}\n', "crsctl start res db", 0),
+        (b'{"out":"CRS-4535: no"}\n{"exit":1}\n', "crsctl check cluster", 0),
+        (b'{"out":"all runs, but"}\n{"exit":3}\n', "crsctl check crs", 0),
+        (b'{"out":"UND-0061: no answer"}\n{"exit":1}\n', "understudy explain db", 0),
+    ],
+)
+def test_every_failure_of_crsctl_ends_with_crs_4000(
+    answer: bytes, line: str, failures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, whoever says it; what a check finds is no failure, and commands of ours have no such line."""
+    monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
+    program, *words = shlex.split(line)
+    main = {"crsctl": crsctl.main, "understudy": understudy.main}[program]
+    with answering(tmp_path, b"HTTP/1.1 200 OK\r\n\r\n" + answer, close=True):
+        main(words)
+
+    assert capsys.readouterr().out.count("CRS-4000: Command Start failed, or completed with errors.") == failures
+
+
 def test_a_daemon_that_falls_silent_in_the_middle_is_said_to_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
