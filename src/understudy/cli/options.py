@@ -35,11 +35,13 @@ class Command:
     The usage is the command's own words, then `<name>`, `{...}` or `[...]` if it takes names.
     """
 
-    __slots__ = ("about", "example", "fixed", "named", "options", "title", "usage", "verb")
+    __slots__ = ("about", "example", "fixed", "named", "options", "runner", "title", "usage", "verb")
 
-    def __init__(self, usage: str, verb: str, *, about: str, example: str, options: dict[str, Option]) -> None:
+    def __init__(self, usage: str, verb: str, *, about: str, example: str, options: dict[str, Option], runner: str = "") -> None:
+        """`runner`: the module beside crsctl's verbs that carries it out, where one question to one daemon is not enough."""
         self.usage = usage
         self.verb = verb
+        self.runner = runner
         self.about = about
         self.example = example
         self.options = options

@@ -300,7 +300,8 @@ class World:
     def start(self, *names: str, on: str | None = None) -> None:
         """`crsctl start resource -f`; wanted even if nobody can run it now."""
         server = None if on is None else ServerName(on)
-        command = StartCommand(names=tuple(map(ResourceName, names)), server=server, force=True, again=True)
+        known, within = tuple(map(ResourceName, names)), () if server is None else (server,)
+        command = StartCommand(names=known, server=server, force=True, again=True, within=within)
         what = f"starts {' '.join(names)}{f' on {on}' if on else ''}"
         self.command(what, lambda view, operator: start(view, command, operator).edit)
 

@@ -7,7 +7,7 @@ from understudy import __version__
 from understudy.cli import client
 from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place
 
-ASKING = ("cluster", "explain", "history", "server", "status")
+ASKING = ("cluster", "explain", "history", "network", "server", "status")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
 OWN = ("demo", "lab", "openstack", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
@@ -41,6 +41,8 @@ _USAGE = f"""Usage: understudy <command> [options]
   explain NAME          why a resource is where it is, and what every server is worth to it
   history               what happened, in order, with causes and milliseconds
   lab                   a whole cluster on this machine
+  network add, list, remove
+                        networks for virtual addresses, while everything runs on
   openstack init, plan, apply, verify, undo
                         an OpenStack control plane for this cluster to keep available, from one file
   server evict NAME     grant a server no lease any more: what it holds is moved off

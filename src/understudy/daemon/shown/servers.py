@@ -7,8 +7,9 @@ from understudy.daemon.shown.known import KnownHere
 from understudy.intent.facts import life, running_on
 from understudy.model.conditions import ConditionKind, Lease, Weight, ago
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, short
-from understudy.model.pools import FREE, membership
+from understudy.model.pools import FREE
 from understudy.model.state import ALIVE, Life
+from understudy.policy.pooled import is_used, members_now
 
 _TITLES = {
     ConditionKind.CANNOT_ACT: "cannot act: {}",
@@ -29,6 +30,8 @@ class ServerStatus:
     """What is not as it should be with it, in short."""
     pools: tuple[PoolName, ...]
     """The pools that it is in now."""
+    used: bool = True
+    """Whether resources may be started there."""
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -36,7 +39,7 @@ class ServerStatus:
         return {
             "NAME": self.server,
             "STATE": self.state,
-            "RESOURCE_USE_ENABLED": "1",
+            "RESOURCE_USE_ENABLED": str(int(self.used)),
             "ACTIVE_POOLS": " ".join(self.pools),
             "STATE_DETAILS": self.details,
         }
@@ -48,13 +51,13 @@ class ServerStatus:
 
 def server_status(known: KnownHere, server: ServerName) -> ServerStatus:
     """How one server is."""
-    online = [name for name, record in known.view.workers().items() if record.life is Life.ONLINE]
-    active = [pool for pool, members in membership(known.view.pools, online).items() if server in members]
+    active = [pool for pool, members in members_now(known.view).items() if server in members]
     return ServerStatus(
         server=server,
         state=state_of(known, server),
         details=details_of(known, server),
         pools=tuple(sorted(active, key=lambda pool: (pool == FREE, pool))),
+        used=is_used(known.view, server),
     )
 
 

@@ -60,8 +60,11 @@ async def _shown(world: CommandContext, view: View, names: Sequence[ResourceName
     wanted = resource_filter(view, text) if (text := arguments.text("filter")) is not None else None
     shown = []
     for name in names:
-        if some := _wanted(view, view.resources[name], arguments, wanted):
+        some = _wanted(view, view.resources[name], arguments, wanted)
+        if some:
             shown.append(some)
+        elif arguments.names and wanted is None and (number := arguments.text("cardinality")) is not None:
+            raise bad(f"'{name}' has no instance {number}")
         await world.turn.next()
     return shown
 
