@@ -111,20 +111,25 @@ def servers_of(view: View, text: str) -> tuple[ServerName, ...]:
     return found
 
 
-def best_within(view: View, names: tuple[ResourceName, ...], within: tuple[ServerName, ...]) -> dict[ServerName, tuple[ResourceName, ...]]:
-    """Where each of the names is to be started, of these servers: with its group the best by profile. Declined: none of them may run it."""
+def there_only(command: StartCommand) -> StartCommand:
+    """Where a server is named the start is tried on that alone."""
+    return replace(command, within=() if command.server is None else (command.server,))
+
+
+def best_within(view: View, command: StartCommand, within: tuple[ServerName, ...]) -> tuple[StartCommand, ...]:
+    """One start for each of these servers that is the best by profile for some of the names, with its group. Declined: none may run it."""
     found: dict[ServerName, tuple[ResourceName, ...]] = {}
     ground, member_of = survey(view), groups_of(view)
-    for name in names:
+    for name in command.names:
         if view.resources[name].local:
             raise Declined(20604, name)
-        home = running_on(view, name)
         standings = group_standings(ground, member_of[name])
-        place = home or next((each.server for each in standings if each.server in within and _may_come(ground, each, names)), None)
+        among = (each.server for each in standings if each.server in within and _may_come(ground, each, command.names))
+        place = running_on(view, name) or next(among, None)
         if place is None:
             raise Declined(2632, name, below=tuple(f"  {text}" for text in against(view, name) if text.partition(":")[0] in within))
         found[place] = (*found.get(place, ()), name)
-    return found
+    return tuple(replace(command, names=names, server=server, within=within) for server, names in found.items())
 
 
 def _may_come(ground: Ground, each: Standing, names: tuple[ResourceName, ...]) -> bool:

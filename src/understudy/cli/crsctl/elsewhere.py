@@ -17,7 +17,7 @@ def run(command: "Command", body: dict[str, object], server: str, certificate: s
 
         # else this server's own daemon says that there is none of that name, or that it cannot be asked from here
         server = place if reachable_elsewhere(place) else ""
-    return client.run(command.verb, body, server=server, certificate=certificate)
+    return client.run(command.verb, body, server=server, certificate=certificate, title="Check")
 
 
 def _start_servers(body: dict[str, object], server: str, certificate: str) -> int:
@@ -25,7 +25,7 @@ def _start_servers(body: dict[str, object], server: str, certificate: str) -> in
     names = body.get("names")
     listed = [str(name) for name in names] if isinstance(names, list) else []
     if not listed and not body.get("all"):
-        return client.run("join-server", {}, server=server, certificate=certificate)
+        return client.run("join-server", {}, server=server, certificate=certificate, title="Start")
     from understudy.cli.place import own_and_others
 
     own, everyone = own_and_others()
@@ -36,7 +36,7 @@ def _start_servers(body: dict[str, object], server: str, certificate: str) -> in
             f"UND-0024: Could not find server '{name}'. Servers are {', '.join(everyone) or 'not known here: there is no understudy.toml'}."
         )
     if unknown or not asked:
-        print("CRS-4000: Command Start failed, or completed with errors.")
+        print(client.FAILED.format("Start"))
         return 1
     places = {name: "" if name == own and not server else name for name in asked}
     begun = {name: _asked_back(name, place, certificate) for name, place in places.items()}
@@ -46,7 +46,7 @@ def _start_servers(body: dict[str, object], server: str, certificate: str) -> in
             print(f"{name}:", flush=True)
             well = client.run("join-server", {"wait": True}, server=places[name], certificate=certificate) == 0 and well
     if not well:
-        print("CRS-4000: Command Start failed, or completed with errors.")
+        print(client.FAILED.format("Start"))
     return 0 if well else 1
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import replace
 
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.busy import beside, check_not_busy
@@ -49,14 +48,10 @@ def _parts(view: View, command: StartCommand, arguments: Arguments) -> tuple[Sta
     """One start; with `-s` one for each server that is the best of the pools for some of what is asked for."""
     pools = arguments.text("pools")
     if pools is None:
-        return (replace(command, within=() if command.server is None else (command.server,)),)
+        return (intent.there_only(command),)
     if command.server is not None:
         raise bad("-n names a server, -s pools: give one of the two")
-    within = intent.servers_of(view, pools)
-    return tuple(
-        replace(command, names=names, server=server, within=within)
-        for server, names in intent.best_within(view, command.names, within).items()
-    )
+    return intent.best_within(view, command, intent.servers_of(view, pools))
 
 
 async def start(world: CommandContext, command: StartCommand) -> bool:
