@@ -418,6 +418,18 @@ class Faults:
                 return
         self._undo_later(0.5, self._go_on_rotating)
 
+    def _stop_instance(self, fault: Fault, picks: Picks) -> None:
+        """Of the network on one server, with what stands on it there; it is wanted there again later, as soon as that can be written."""
+        world, server = self.world, picks.any_of(list(self.world.machines))
+        if world.hub.away or NETWORK not in world.view().resources:
+            return
+        world.tries(lambda: world.stop(NETWORK, on=server))
+        self._undo_later(picks.number() * 4, lambda: self._start_instance(server))
+
+    def _start_instance(self, server: str) -> None:
+        if self.world.hub.away or not self.world.tries(lambda: self.world.start(NETWORK, on=server)):
+            self._undo_later(0.5, lambda: self._start_instance(server))
+
     def _commanded(self, verb: int, name: ResourceName, server: str, pick: float) -> None:
         """What an operator asks for without knowing whether it may be done."""
         world = self.world
@@ -495,6 +507,7 @@ HAPPENS: Mapping[str, Callable[[Faults, Fault, Picks], None]] = {
     "set_backs": Faults._set_back,
     "restores": Faults._restore,
     "rotations": Faults._rotate,
+    "instances": Faults._stop_instance,
     "voter_changes": Faults._change_voters,
 }
 """Of each fault that a script may hold: what it does."""
