@@ -1,6 +1,11 @@
 """Commands of crsctl that are carried out by other servers' daemons: a check with -n, and the start of servers that were taken out."""
 
+import time
+
 from understudy.cli import client
+
+BEGINS_S, AGAIN_S = 10.0, 0.5
+"""For so long a daemon that does not answer may be about to begin; how often it is asked again."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +29,8 @@ def _start_servers(body: dict[str, object], server: str, certificate: str) -> in
     """All are asked back before any is waited for: only together they may have a majority."""
     names = body.get("names")
     listed = [str(name) for name in names] if isinstance(names, list) else []
-    if not listed and not body.get("all"):
-        return client.run("join-server", {}, server=server, certificate=certificate, title="Start")
+    if (not listed and not body.get("all")) or body.get("dry_run"):
+        return client.run("join-server", body, server=server, certificate=certificate, title="Start")
     from understudy.cli.place import own_and_others
 
     own, everyone = own_and_others()
@@ -51,13 +56,18 @@ def _start_servers(body: dict[str, object], server: str, certificate: str) -> in
 
 
 def _asked_back(name: str, place: str, certificate: str) -> bool:
-    """Whether its daemon took the word."""
-    try:
-        status, text = client.ask("join-server", {"nowait": True, "quiet": True}, server=place, certificate=certificate)
-    except client.Away as away:
-        print(f"{name}:")
-        client.say_away(away, elsewhere=bool(place))
-        return False
+    """Whether its daemon took the word. One that has just left begins again within seconds."""
+    until = time.monotonic() + BEGINS_S
+    while True:
+        try:
+            status, text = client.ask("join-server", {"nowait": True, "quiet": True}, server=place, certificate=certificate)
+            break
+        except client.Away as away:
+            if time.monotonic() > until:
+                print(f"{name}:", flush=True)
+                client.say_away(away, elsewhere=bool(place))
+                return False
+            time.sleep(AGAIN_S)
     if status:
         print(f"{name}:\n{text}")
     return status == 0

@@ -24,6 +24,7 @@ from understudy.daemon.verbs import (
     network,
     permissions,
     query,
+    rehearse,
     relocate,
     restart,
     restore,
@@ -37,6 +38,7 @@ from understudy.daemon.verbs import (
     stat_resource,
     stop,
     types,
+    whatif,
 )
 from understudy.daemon.verbs.truth import Run, only_if_possible
 
@@ -51,6 +53,8 @@ class Verb:
     """Others than root may do it as far as access lists give it to them (`intent/permitted.py`)."""
     knows: bool = True
     """It speaks of the cluster, so this daemon must have read the registry; else it only says how this server is."""
+    rehearsal: bool = False
+    """It changes nothing after all: what it would change is only rehearsed."""
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
@@ -103,11 +107,11 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "restart-resource": Verb(only_if_possible(restart.run, "Restart"), changes=True, by_rights=True),
         "rotate-keys": Verb(only_if_possible(rotate.run, "Rotate", registry_alone=True), changes=True),
         "server-list": Verb(servers.server_list),
-        "set-crs": Verb(set_parameters.set_crs, changes=True),
-        "set-css": Verb(set_parameters.set_css, changes=True),
+        "set-crs": Verb(set_parameters.set_crs),
+        "set-css": Verb(set_parameters.set_css),
         "set-log": Verb(only_if_possible(set_parameters.set_log, "Set", registry_alone=True), changes=True, by_rights=True),
         "set-resource-use": Verb(only_if_possible(set_parameters.set_resource_use, "Set", registry_alone=True), changes=True),
-        "set-trace": Verb(set_parameters.set_trace, changes=True),
+        "set-trace": Verb(set_parameters.set_trace),
         "setperm": Verb(only_if_possible(permissions.setperm, "Modify", registry_alone=True), changes=True, by_rights=True),
         "site-places": Verb(site_places.run, changes=True, knows=False),
         "start-resource": Verb(only_if_possible(start.run, "Start"), changes=True, by_rights=True),
@@ -118,3 +122,49 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "stop-resource": Verb(only_if_possible(stop.run, "Stop"), changes=True, by_rights=True),
     }
 )
+
+_REHEARSABLE = frozenset(
+    {
+        "add-resource", "add-server", "add-serverpool", "add-type", "appvip-create", "appvip-delete", "appvip-modify", "confirm-off",
+        "delete-resource", "delete-serverpool", "delete-type", "evict-server", "leave-server", "modify-resource", "modify-serverpool",
+        "modify-type", "network-remove", "relocate-resource", "relocate-server", "remove-server", "restart-resource", "set-log",
+        "set-resource-use", "setperm", "start-resource", "stop-resource",
+    }
+)  # fmt: skip
+"""What reaches the world by commits alone, and waits by the world's clock: what is not named here refuses."""
+_WHY_NOT = {
+    "accept-settings": "it watches for five seconds whether anybody leads, which only the command itself can do",
+    "add-voter": "what the members of etcd will do cannot be worked out beforehand",
+    "check-resource": "it changes nothing but the time of a check",
+    "cluster-restore": "use understudy cluster restore FILE --dry-run, which shows what it would register",
+    "network-add": "whether a server has an interface in it only that server can say",
+    "join-server": "use understudy whatif return NAME, on a server that takes part",
+    "remove-voter": "what the members of etcd will do cannot be worked out beforehand",
+    "replace-voter": "what the members of etcd will do cannot be worked out beforehand",
+    "rotate-keys": "each step waits for what every guard says of its keys",
+    "site-places": "understudy openstack plan shows what would be changed",
+}
+_NOT_KNOWN = "it does not know how to be rehearsed"
+
+
+def _rehearsal(name: str, verb: Verb) -> Verb:
+    if name in _REHEARSABLE:
+        return Verb(rehearse.rehearsed(verb.run), changes=True, by_rights=verb.by_rights, knows=verb.knows, rehearsal=True)
+    why = _WHY_NOT.get(name, _NOT_KNOWN) if verb.changes else "it changes nothing"
+    return Verb(rehearse.refused(name, why), knows=False, rehearsal=True)
+
+
+def _event(run: Run) -> Run:
+    return rehearse.rehearsed(only_if_possible(run, "Eval"), event=True)
+
+
+REHEARSALS: Mapping[str, Verb] = MappingProxyType(
+    {
+        **{name: _rehearsal(name, verb) for name, verb in VERBS.items()},
+        "activate-policy": Verb(whatif.activate_policy, rehearsal=True),
+        "fail-resource": Verb(_event(whatif.fail), changes=True, by_rights=True, rehearsal=True),
+        "lose-servers": Verb(_event(whatif.lose), changes=True, rehearsal=True),
+        "return-servers": Verb(_event(whatif.back), changes=True, rehearsal=True),
+    }
+)
+"""The same verbs as they stand in `POST /v1/whatif/NAME`, and what is only asked there: nothing is changed by any of them."""

@@ -35,7 +35,7 @@ async def _add(world: CommandContext, arguments: Arguments) -> bool:
     world.output.out(_table(view, (wanted,)))
     if down:
         world.say(20616, wanted.number, ", ".join(down), wanted.interface, wanted.subnet)
-    return not down
+    return True
 
 
 def _unseen(view: View, name: ResourceName) -> bool:
