@@ -1,4 +1,4 @@
-"""Work on storage that may be dead, in a process of its own: it is given up when nothing has come of it for too long.
+"""Work on storage that may be dead, in a process of its own: it is given up when it makes no progress for too long.
 
 Called by `understudy openstack move-data`. A process that waits in the kernel for storage ends when that answers, whatever is sent to it;
 so it is not waited for. Must never: begin with other threads running.
@@ -8,6 +8,7 @@ import json
 import os
 import select
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -19,16 +20,16 @@ from understudy.errors import UnderstudyError
 END_S = 10.0
 """For an end in good order, after an interruption; for one that was killed a fifth of it."""
 _PART = 65536
-Said = dict[str, Any]
+WorkReport = dict[str, Any]
 
 
 class Stalled(UnderstudyError):
-    """Nothing has come of it; str() says for how long."""
+    """It makes no progress; str() says for how long."""
 
 
-def apart(work: Callable[[Callable[[Said], None]], Said], heard: Callable[[Said], None], stall_s: float) -> Said:
-    """The result of `work`, which is called in a child with a function by which it says something; `heard` gets that, here. Stalled: it has
-    said nothing for `stall_s`, or ended without a result."""
+def apart(work: Callable[[Callable[[WorkReport], None]], WorkReport], received: Callable[[WorkReport], None], stall_s: float) -> WorkReport:
+    """The result of `work`, which is called in a child with a function by which it reports; `received` gets each report, here. Stalled: it
+    has reported nothing for `stall_s`, or ended without a result."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -37,7 +38,7 @@ def apart(work: Callable[[Callable[[Said], None]], Said], heard: Callable[[Said]
     os.close(writing)
     try:
         with open(reading, "rb", buffering=0) as stream:
-            result = _result(stream.fileno(), heard, stall_s)
+            result = _result(stream.fileno(), received, stall_s)
     except Stalled:
         _end(child, signal.SIGKILL, END_S / 5)
         raise
@@ -48,27 +49,26 @@ def apart(work: Callable[[Callable[[Said], None]], Said], heard: Callable[[Said]
     return result
 
 
-def _in_child(work: Callable[[Callable[[Said], None]], Said], writing: int) -> NoReturn:
-    def say(said: Said) -> None:
+def _in_child(work: Callable[[Callable[[WorkReport], None]], WorkReport], writing: int) -> NoReturn:
+    def say(said: WorkReport) -> None:
         os.write(writing, json.dumps(said).encode() + b"\n")
 
     status = 1
     try:
         say({"result": work(say)})
         status = 0
-    except KeyboardInterrupt:
-        pass  # whoever waits was interrupted as well
-    except Exception:  # noqa: BLE001  a defect; whoever waits sees only that it has ended
-        traceback.print_exc()
     finally:
+        error = sys.exception()
+        if error is not None and not isinstance(error, KeyboardInterrupt):  # of an interruption whoever waits knows
+            traceback.print_exception(error)
         os._exit(status)
 
 
-def _result(reading: int, heard: Callable[[Said], None], stall_s: float) -> Said:
+def _result(reading: int, received: Callable[[WorkReport], None], stall_s: float) -> WorkReport:
     rest = b""
     while True:
         if not select.select([reading], [], [], stall_s)[0]:
-            raise Stalled(f"nothing has come of it for {stall_s:.0f} s")
+            raise Stalled(f"no progress for {stall_s:.0f} s")
         more = os.read(reading, _PART)
         if not more:
             raise Stalled("its process ended before it was done")
@@ -77,7 +77,7 @@ def _result(reading: int, heard: Callable[[Said], None], stall_s: float) -> Said
             said = json.loads(line)
             if "result" in said:
                 return dict(said["result"])
-            heard(said)
+            received(said)
 
 
 def _end(child: int, by: signal.Signals, within_s: float) -> None:

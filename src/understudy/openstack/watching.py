@@ -1,7 +1,7 @@
 """Directories of this server that are watched between two looks: what changes there is looked at when it has come to rest.
 
 Called by `understudy openstack keys --every`. It only wakes; whoever is woken looks at everything anew. A directory that is not there yet,
-or is made anew, is watched from the next wait on. Where the kernel gives no more watches, waiting is all that is left.
+or is recreated, is watched from the next wait on. Where the kernel gives no more watches, waiting is all that is left.
 """
 
 import ctypes

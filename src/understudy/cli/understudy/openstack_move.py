@@ -15,7 +15,7 @@ from understudy.errors import BadInput
 from understudy.model.messages import line
 
 if TYPE_CHECKING:
-    from understudy.openstack.apart import Said
+    from understudy.openstack.apart import WorkReport
     from understudy.openstack.core.moving import DataMove
 
 EVERY_S = 2.0
@@ -68,7 +68,7 @@ def _moved(move: "DataMove", server: str, *, quiet: bool) -> dict[str, object]:
 
     progress = _MoveProgress(move.name)
     try:
-        result = apart(lambda say: _in_child(move, server, say), progress.heard, STALL_S)
+        result = apart(lambda say: _in_child(move, server, say), progress.received, STALL_S)
     except Stalled as error:
         why = f"{move.export} does not answer, perhaps: {error}; the same command goes on when it does"
         result = {"name": move.name, "files": 0, "bytes": 0, "remarks": [], "left": why}
@@ -84,11 +84,11 @@ def _moved(move: "DataMove", server: str, *, quiet: bool) -> dict[str, object]:
     return result
 
 
-def _in_child(move: "DataMove", server: str, say: "Callable[[Said], None]") -> "Said":
+def _in_child(move: "DataMove", server: str, say: "Callable[[WorkReport], None]") -> "WorkReport":
     """What is done in a process of its own, as the share may stop to answer: what has come of it."""
     from understudy.openstack.moving import DataMover, LinuxMounts, MoveRefused
 
-    result: Said = {"name": move.name, "files": 0, "bytes": 0, "remarks": [], "left": ""}
+    result: WorkReport = {"name": move.name, "files": 0, "bytes": 0, "remarks": [], "left": ""}
     report = _Sparing(say)
     try:
         moved = DataMover(move, server, LinuxMounts(), report=report.more, step=report.step).run()
@@ -101,7 +101,7 @@ def _in_child(move: "DataMove", server: str, say: "Callable[[Said], None]") -> "
 class _Sparing:
     """Says every step, and every second what is more."""
 
-    def __init__(self, say: "Callable[[Said], None]") -> None:
+    def __init__(self, say: "Callable[[WorkReport], None]") -> None:
         self._say = say
         self._files = self._bytes = 0
         self._next = 0.0
@@ -128,7 +128,7 @@ class _MoveProgress:
         self._files = self._bytes = 0
         self._next = time.monotonic() + EVERY_S
 
-    def heard(self, said: "Said") -> None:
+    def received(self, said: "WorkReport") -> None:
         """From where it is done."""
         if "step" in said:
             self._step(said["step"])
