@@ -4,12 +4,14 @@ Called by the rest of this package, by the verbs and their text. Pure; never dec
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from understudy.intent.refusal import Declined
 from understudy.model.dependencies import Registered
 from understudy.model.namers import NOBODY, namers, on_types
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import Dependency, DependencyKind, Resource
+from understudy.model.scopes import counting
 from understudy.model.settings import Settings
 from understudy.model.state import PROVEN, Life, State, Target
 from understudy.model.types import descent
@@ -160,6 +162,12 @@ def values(instance: Instance) -> Mapping[str, str]:
         "INCARNATION": str(report.starts if report else 0),
         "RESTART_COUNT": str(report.restarts if report else 0),
     }
+
+
+def evaluated(instance: Instance) -> Instance:
+    """The same, with the values of scoped attributes that count where it is; nowhere: that count for its number."""
+    attributes = counting(instance.resource.attributes, instance.server or "")
+    return replace(instance, resource=replace(instance.resource, attributes=attributes))
 
 
 def last_server(instance: Instance) -> str:

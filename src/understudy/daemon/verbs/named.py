@@ -3,14 +3,15 @@
 Called by the verbs before they do anything. A wrong name is an error that says what would be right; never a filter that matches nothing.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
+from understudy.daemon.text.blocks import verbose
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
-from understudy.intent.facts import servers
+from understudy.intent.facts import Instance, servers, values
 from understudy.model.attributes import ATTRIBUTES, READ_ONLY, SPECIAL
-from understudy.model.filters import Compare, Filter, parse
+from understudy.model.filters import Compare, Filter, Texts, parse
 from understudy.model.messages import words
 from understudy.model.names import ResourceName, ServerName, nearest
 from understudy.model.view import View
@@ -20,10 +21,26 @@ _OPTIONS = frozenset({"n", "s", "f", "i", "l", "k", "d", "w", "t", "p", "v", "g"
 
 def resource_filter(view: View, text: str) -> Filter:
     """A `-w` filter over resources. BadInput when it cannot be read, or names an attribute that no resource and no type has."""
-    known = {*ATTRIBUTES, *SPECIAL, *READ_ONLY}
-    known |= {name for record in view.types.values() for name in record.attributes}
-    known |= {name for resource in view.resources.values() for name in resource.attributes}
-    return checked_filter(text, known)
+    return checked_filter(text, known_attributes(view))
+
+
+def known_attributes(view: View) -> frozenset[str]:
+    """Every attribute that some resource or type has."""
+    of_types = (name for record in view.types.values() for name in record.attributes)
+    of_resources = (name for resource in view.resources.values() for name in resource.attributes)
+    return frozenset((*ATTRIBUTES, *SPECIAL, *READ_ONLY, *of_types, *of_resources))
+
+
+def compared(instance: Instance) -> Callable[[str], Texts]:
+    """What a filter compares: attributes as -f and -v show them; STATE as it is (`ONLINE`) and as it is shown (`ONLINE on ctr1`)."""
+    known = values(instance)
+
+    def text_of(name: str) -> Texts:
+        if name == "STATE":
+            return (instance.state.value, instance.state_text)
+        return known[name] if name in known else dict(verbose(instance)).get(name)
+
+    return text_of
 
 
 def filter_of(arguments: Arguments, known: Collection[str]) -> Filter | None:
