@@ -12,6 +12,7 @@ from understudy.intent.facts import find, running_on
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.intent.rights import Identity
+from understudy.intent.targets import wanted_on
 from understudy.model.custom import AskedAction, AskedAnswer, custom_actions
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import State, Target
@@ -61,10 +62,10 @@ def _places(view: View, name: ResourceName, action: str, who: Identity) -> tuple
     own = who.root or who.user in custom.users or bool(custom.groups & (who.groups or frozenset()))
     if (custom.users or custom.groups) and not own:
         raise Declined(20542, who.user, action, name, ", ".join(sorted({*custom.users, *custom.groups})))
-    if view.target(name) is not Target.ONLINE:
+    if not wanted_on(view, name) if resource.local else view.target(name) is not Target.ONLINE:
         raise Declined(20543, action, name, "its TARGET is OFFLINE")
     if resource.local:
-        reports = ((server, view.report(name, server)) for server in sorted(view.reports.get(name, {})))
+        reports = ((server, view.report(name, server)) for server in sorted(wanted_on(view, name)))
         places = tuple(server for server, report in reports if report is not None and report.state in (State.ONLINE, State.INTERMEDIATE))
     else:
         server = running_on(view, name)

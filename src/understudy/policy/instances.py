@@ -65,11 +65,11 @@ def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
 
 
 def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
-    target = view.target(resource.name)
     for server, record in view.workers().items():
         if record.life in ALIVE:
             report = view.report(resource.name, server)
-            yield replace(_instance(resource, target, report, server, None), failures=failures(view, resource, server))
+            instance = _instance(resource, view.target_on(resource.name, server), report, server, None)
+            yield replace(instance, failures=failures(view, resource, server))
 
 
 def _cluster_instance(view: View, resource: Resource) -> Instance:

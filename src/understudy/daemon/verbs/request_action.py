@@ -26,7 +26,7 @@ async def _run(world: CommandContext, arguments: Arguments) -> bool:
     if bool(resources) is (arguments.text("filter") is not None):
         raise bad('name resources with -r, or give -w "filter"')
     view = await world.mirror.refresh()
-    of_resources = Arguments({**arguments.body, "names": resources or []})
+    of_resources = Arguments({key: value for key, value in arguments.body.items() if key != "environment"} | {"names": resources or []})
     names, all_known = chosen(world, view, of_resources)
     command = AskCommand(action=action, names=names, environment=environment_of(arguments.text("environment") or ""))
     check_may_run(view, names, world.caller.who)
