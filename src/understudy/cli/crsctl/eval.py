@@ -52,6 +52,11 @@ COMMANDS = {
     "modify resource": _of(modify.COMMANDS["resource"], "What changing attributes would stop, move or restart."),
     "modify serverpool": _of(modify.COMMANDS["serverpool"], "What changing a server pool would stop or move.", **_ADMIN),
     "relocate resource": _of(relocate.COMMANDS["resource"], "What moving resources would do."),
+    "relocate server": _rehearsed(
+        "crsctl eval relocate server <name ...>", "relocate-server", "Refused: which servers a pool has follows from the pools.",
+        "crsctl eval relocate server ctr4 -to web_sp",
+        {"-to": Option("pool", "to this pool", kind=VALUE, metavar="pool"), "-f": FORCE, **_ADMIN},
+    ),
     "start resource": _of(start.COMMANDS["resource"], "What starting resources would do."),
     "stop resource": _of(stop.COMMANDS["resource"], "What stopping resources would do."),
 }  # fmt: skip
