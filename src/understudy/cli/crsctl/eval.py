@@ -15,11 +15,11 @@ _FAIL = 'crsctl eval fail resource {name ... | -w "filter"}'
 
 def _of(command: Command, about: str, **more: Option) -> Command:
     """The same command, rehearsed."""
-    skipped = {"--dry-run", "--json", "-i", "-env", "-l", "-k", "-d"}
+    skipped = {"--dry-run", "--json", "-i", "-env", "-l", "-k", "-d", "-begin", "-end"}
     options = {name: option for name, option in command.options.items() if name not in skipped}
     words = command.usage.split(" ", 1)[1]
     return _rehearsed(
-        f"crsctl eval {words}", command.verb, about, command.example.replace("crsctl ", "crsctl eval ", 1), {**options, **more}
+        f"crsctl eval {words}", command.verb, about, command.example.replace("crsctl ", "crsctl eval "), {**options, **more}
     )
 
 
