@@ -64,6 +64,7 @@ WORDS: dict[int, str] = {
     5127: "The attribute HOSTING_MEMBERS must not be specified for the entity.",
     5129: "An invalid placement policy was specified for the entity.",
     5702: "Resource '{}' is already running on '{}'",
+    6029: "resource '{}' is not configured to be relocated by its dependent resource '{}'",
     # --- ours: what is written wrong
     20001: "The attribute text cannot be read: {}",
     20002: "The value '{}' of attribute '{}' is not valid: {}",

@@ -30,7 +30,7 @@ from understudy.model.maps import with_changes
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ServerName, TypeName, name_trouble
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
-from understudy.model.resource import Placement, Resource
+from understudy.model.resource import AutoStart, Placement, Resource
 from understudy.model.types import LOCAL, defaults, descent, flags
 from understudy.model.view import Definition, TypeRecord
 
@@ -54,6 +54,11 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
         start=parse(values["START_DEPENDENCIES"], "START_DEPENDENCIES", definition.name),
         stop=parse(values["STOP_DEPENDENCIES"], "STOP_DEPENDENCIES", definition.name),
         enabled=values["ENABLED"] != "0",
+        auto_start=AutoStart(values["AUTO_START"]),
+        instance_failover=values.get("INSTANCE_FAILOVER") != "0",
+        failover_delay_s=float(int(values.get("FAILOVER_DELAY") or 0)),
+        use_stickiness=values.get("USE_STICKINESS") == "1",
+        relocate_by_dependency=values.get("RELOCATE_BY_DEPENDENCY") != "0",
         active_placement=values.get("ACTIVE_PLACEMENT") == "1" or values.get("APPSVIP_FAILBACK") == "1",
         load=int(values["LOAD"]),
         restart_attempts=int(values["RESTART_ATTEMPTS"]),

@@ -28,9 +28,12 @@ class Why(StrEnum):
     FELLOW_REFUSED = "fellow-refused"  # the member of the group; `inner` is what refuses it
     RIVAL_NOT_LOOKED = "rival-not-looked"  # what excludes it and was not looked at yet
     DISABLED = "disabled"
+    BOUND = "bound"  # the server that it waits for
+    FAILOVER_DELAYED = "failover-delayed"  # the server that it waits for, and the seconds of the attribute
     # why it may, and how it ranks
     PREFERRED = "preferred"  # place in the list
     POSSIBLE = "possible"
+    LAST_RAN = "last-ran"
     # why an assignment is as it is
     FIRST_CHOICE = "first-choice"
     STAYS = "stays"
@@ -43,7 +46,10 @@ class Why(StrEnum):
     LEAVES = "leaves"  # the server it comes from
     TARGET_OFFLINE = "target-offline"
     NO_CANDIDATE = "no-candidate"
+    COMING_UP = "coming-up"
     LAST_RESORT = "last-resort"  # the member that failed
+    KEPT_HERE = "kept-here"  # the member that failed, the attribute, the member whose attribute keeps the group
+    CAME_BACK = "came-back"  # the server
     RECOVERED = "recovered"
     FOUND_RUNNING = "found-running"  # the server
     UNPROVEN = "unproven"  # the holder that is not proved gone

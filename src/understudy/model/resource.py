@@ -18,6 +18,17 @@ class Placement(StrEnum):
     RESTRICTED = "restricted"
 
 
+class AutoStart(StrEnum):
+    """What is started when a server's clusterware comes up (clusterware vocabulary, AUTO_START)."""
+
+    ALWAYS = "always"
+    """It is wanted from then on, also if an operator had stopped it."""
+    RESTORE = "restore"
+    """What was wanted is wanted."""
+    NEVER = "never"
+    """What is down then stays down until it is started by command."""
+
+
 class DependencyKind(StrEnum):
     """Kinds of dependency (clusterware vocabulary, section 6 of Oracle's guide)."""
 
@@ -82,6 +93,15 @@ class Resource:
     check_timeout_s: float = 60.0
     clean_timeout_s: float = 60.0
     uptime_threshold_s: float = 3600.0
+    auto_start: AutoStart = AutoStart.RESTORE
+    instance_failover: bool = True
+    """False: it does not fail over from the server that it was given, and waits for that one."""
+    failover_delay_s: float = 0.0
+    """So long it waits for a server that is proved lost to come back, before it starts elsewhere."""
+    use_stickiness: bool = False
+    """The server that it was given last is preferred to all others, whatever their load."""
+    relocate_by_dependency: bool = True
+    """False: it is not moved because something moves that it is tied to by dependencies."""
     user: str = "root"
     """Owner of the ACL: actions run as this user."""
 

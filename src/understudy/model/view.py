@@ -119,6 +119,8 @@ class IncarnationRecord:
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
     knows_servers: bool = False
     """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
+    coming_up: bool = False
+    """Its clusterware has come up, and what AUTO_START says of that is not decided yet. False of a version that knows nothing of it."""
     voter_set: int = 0
     """It has acknowledged the voters of this number: it holds its lease by their grants alone. 0: daemon or guard are of a version that
     knows of no change of the voters."""
@@ -205,8 +207,17 @@ class Assignment:
     """No candidate is left: it is retried where it is, with growing pauses."""
     reason: Reason | None = None
     """Why it is as it is; None: it was never assigned."""
+    last: ServerName | None = None
+    """Without an owner: the server to which it belonged last."""
+    failover_in_s: float = 0.0
+    """Without an owner: for so long, from when a leader sees this first, it waits for that server to come back (FAILOVER_DELAY)."""
     era: int = 1
     """Of the registry in which it was decided. Of an older one: what a copy says, not confirmed yet; nobody acts on it."""
+
+    @property
+    def last_server(self) -> ServerName | None:
+        """To which it belongs, or belonged last."""
+        return self.last if self.owner is None else self.owner.server
 
     def sole_holder(self, incarnation: Incarnation) -> bool:
         """Whether this incarnation owns it and nobody else may be running it."""

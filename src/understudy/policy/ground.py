@@ -1,7 +1,7 @@
 """The ground on which decisions stand: what many rules ask of one View, worked out once."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from understudy.model.maps import KEPT, differing
 from understudy.model.namers import Trait, with_trait
@@ -34,6 +34,8 @@ class Ground:
     settled later see where the earlier ones went."""
     loads: dict[ServerName, int]
     """Sum of LOAD of what each server owns."""
+    delayed: Mapping[ResourceName, float] = field(default_factory=dict)
+    """Seconds that are left of the delays of failovers (`failover.py`); only while a decision is made."""
     remembered: Mapping[ResourceName, int]
     """Of which a guard remembers a higher epoch than the registry said: the highest."""
 

@@ -8,7 +8,7 @@ a rule looks at more than a group, those groups are always in it.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from understudy.model.namers import NOBODY, namers
+from understudy.model.namers import NOBODY, Trait, namers, with_trait
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import DependencyKind, Resource
 from understudy.model.view import ClusterRecord, IncarnationRecord, View
@@ -97,7 +97,8 @@ class DecisionParts:
             remembered=remembered(view),
         )
         _count_again(ground, {*changed, *self._open})
-        around = {*self._open, *self._later, *self._watchful, *_who_goes_by(before, view, changed)}
+        waiting = (name for name in with_trait(view.resources, Trait.DELAYED) if _waits(view, name))
+        around = {*self._open, *self._later, *self._watchful, *waiting, *_who_goes_by(before, view, changed)}
         return DecisionPart(ground=ground, groups=_groups_of(view, around), strangers=self._strangers)
 
     def decided(self, plan: Plan) -> None:
@@ -156,6 +157,12 @@ def _looks_around(resource: Resource) -> bool:
     return resource.active_placement or any(
         dependency.is_type or dependency.kind in _LOOKS_AROUND for dependency in (*resource.start, *resource.stop)
     )
+
+
+def _waits(view: View, name: ResourceName) -> bool:
+    """Whether its failover is delayed: that this is over nothing else tells."""
+    assignment = view.assignments.get(name)
+    return assignment is not None and assignment.failover_in_s > 0
 
 
 def _count_again(ground: Ground, names: Iterable[ResourceName]) -> None:

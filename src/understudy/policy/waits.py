@@ -12,6 +12,7 @@ from understudy.lane.seen import Seen, seen
 from understudy.lane.steps import Check, Release, Wait, WaitsFor
 from understudy.model.dependencies import print_entity
 from understudy.model.names import ResourceName, ServerName, short
+from understudy.model.reasons import Why
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Assignment, Failure, Holder, Report, View
@@ -19,6 +20,7 @@ from understudy.policy.eligibility import group_standings, missing_looks
 from understudy.policy.eras import UNREPORTED_S, must_wait, unreported
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import group_of
+from understudy.policy.instances import WAITS_FOR_ITS_SERVER
 from understudy.policy.liveness import unended
 from understudy.policy.sentences import no_candidate
 
@@ -69,6 +71,10 @@ class Waits:
     def _no_owner(self, assignment: Assignment) -> Cause:
         view, name = self.ground.view, assignment.resource
         wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE]
+        if (reason := assignment.reason) is not None and reason.why in WAITS_FOR_ITS_SERVER:
+            passing = reason.why is Why.FAILOVER_DELAYED
+            attribute = f"FAILOVER_DELAY={reason.of[1]}, then for another" if passing else "INSTANCE_FAILOVER=0"
+            return Cause(text=f"{reason.of[0]} to come back ({attribute}); at once elsewhere: {_elsewhere(name)}", passing=passing)
         if any(group_standing.admitted for group_standing in group_standings(self.ground, wanted)):
             return Cause(text=self._the_leader("to say where it belongs"))
         return Cause(text=f"a server that may run it: {no_candidate(view, name, self.ground)}", passing=False)
@@ -179,7 +185,10 @@ class Waits:
             return Cause(text=text, passing=False)
         if why is WaitsFor.GAVE_UP_HERE:
             return Cause(text=self._the_leader(f"to choose another server: it failed on {server}{because}"))
-        return Cause(text=f"the next try on {server}, with growing pauses: it failed on every candidate{because}", passing=False)
+        assignment = self.ground.view.assignments.get(name)
+        kept = None if assignment is None or assignment.reason is None or assignment.reason.why is not Why.KEPT_HERE else assignment.reason
+        failed = "it failed on every candidate" if kept is None else f"{kept.of[0]} has failed, and {kept.of[1]}=0 of {kept.of[2]} keeps it"
+        return Cause(text=f"the next try on {server}, with growing pauses: {failed}{because}", passing=False)
 
     def _dependents(self, names: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
         """Who depends on it stops first. One that is to go on running holds it up without end."""
@@ -250,6 +259,10 @@ class Waits:
 def waits(view: View, ground: Ground | None = None) -> Waits:
     """To be asked about this View."""
     return Waits(ground=ground or survey(view), lanes=seen(view))
+
+
+def _elsewhere(name: ResourceName) -> str:
+    return f"crsctl start resource {name} -n SERVER"
 
 
 def _reports(view: View, name: ResourceName) -> Iterator[Report]:

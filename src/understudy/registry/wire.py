@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from understudy.errors import UnderstudyError
-from understudy.model.names import Incarnation, ResourceName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.reasons import code_of, read_reason
 from understudy.model.servers import ServerRecord
 from understudy.model.view import (
@@ -201,6 +201,8 @@ class _StoredAssignment(msgspec.Struct, kw_only=True):
     tried: tuple[Incarnation, ...] = ()
     last_resort: bool = False
     reason: str = ""
+    last: ServerName | None = None
+    failover_in_s: float = 0.0
     era: int = 1
 
 
@@ -209,7 +211,8 @@ def _as_stored(record: Record) -> Any:
         return record
     return _StoredAssignment(
         resource=record.resource, epoch=record.epoch, owner=record.owner, holders=record.holders, proofs=record.proofs,
-        tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), era=record.era,
+        tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), last=record.last,
+        failover_in_s=record.failover_in_s, era=record.era,
     )  # fmt: skip
 
 
@@ -218,7 +221,8 @@ def _as_known(stored: Any) -> Any:
     if isinstance(stored, _StoredAssignment):
         return Assignment(
             resource=stored.resource, epoch=stored.epoch, owner=stored.owner, holders=stored.holders, proofs=stored.proofs,
-            tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), era=stored.era,
+            tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), last=stored.last,
+            failover_in_s=stored.failover_in_s, era=stored.era,
         )  # fmt: skip
     if isinstance(stored, IncarnationRecord) and not stored.evicted and stored.proof.startswith(_EVICTED):
         return replace(stored, evicted=True)

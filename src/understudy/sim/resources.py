@@ -104,7 +104,7 @@ class Drawn:
                 needs = re.sub(rf"(?<=[(,:]){other}(?=[),])", f"{other}{self._count}", needs)
             name = f"{short}{self._count}"
             stop = "" if shape in WITHOUT_STOP else needs.partition(" ")[0]
-            given = {**place, **_habits(luck), "start_dependencies": needs, "stop_dependencies": stop}
+            given = {**place, **_habits(luck), **_manners(world, name), "start_dependencies": needs, "stop_dependencies": stop}
             world.define(name, **given)
             self._given[ResourceName(name)] = given
             members.append(ResourceName(name))
@@ -199,6 +199,20 @@ class Drawn:
                 return {"placement": "favored", "hosting_members": " ".join(members), "active_placement": luck.choice("001")}
             case _:
                 return {"placement": "balanced", "server_pools": "*"}
+
+
+def _manners(world: World, name: str) -> dict[str, str]:
+    """When it starts and whether it moves; with dice of its own, so that worlds without are what they were."""
+    luck = dice(world.seed, f"manners of {name}")
+    if luck.random() >= world.options.places:
+        return {}
+    return {
+        "auto_start": luck.choice(("restore", "always", "never")),
+        "instance_failover": luck.choice("110"),
+        "failover_delay": luck.choice("0026"),
+        "use_stickiness": luck.choice("01"),
+        "relocate_by_dependency": luck.choice("110"),
+    }
 
 
 def _habits(luck: Random) -> dict[str, str]:
