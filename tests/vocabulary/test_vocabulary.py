@@ -12,10 +12,10 @@ from vocabulary.stage import play
 COMMAND = re.compile(rf"({'|'.join(PROGRAMS)}) ")
 SECTIONS = sorted((FOLDER / "rows").glob("*.toml"))
 IDLE = """
-    ACTIONS ACTION_FAILURE_TEMPLATE ACTION_TIMEOUT AGENT_FILENAME ALERT_TEMPLATE AUTO_START DEFAULT_TEMPLATE DELETE_TIMEOUT FAILOVER_DELAY
-    FAILURE_INTERVAL FAILURE_THRESHOLD INSTANCE_FAILOVER INTERMEDIATE_TIMEOUT LAST_FAULT LOGGING_LEVEL MODIFY_TIMEOUT NLS_LANG
-    NOT_RESTARTING_TEMPLATE PROFILE_CHANGE_TEMPLATE RELOCATE_BY_DEPENDENCY SERVER_CATEGORY START_CONCURRENCY STATE_CHANGE_TEMPLATE
-    STOP_CONCURRENCY STOP_FAILURE USER_WORKLOAD USE_STICKINESS
+    ACTIONS ACTION_FAILURE_TEMPLATE ACTION_TIMEOUT AGENT_FILENAME ALERT_TEMPLATE DEFAULT_TEMPLATE DELETE_TIMEOUT
+    FAILURE_INTERVAL FAILURE_THRESHOLD INTERMEDIATE_TIMEOUT LAST_FAULT LOGGING_LEVEL MODIFY_TIMEOUT NLS_LANG
+    NOT_RESTARTING_TEMPLATE PROFILE_CHANGE_TEMPLATE STATE_CHANGE_TEMPLATE
+    STOP_FAILURE USER_WORKLOAD
     START_PROGRAM STOP_PROGRAM CLEAN_PROGRAM CHECK_PROGRAMS PID_FILES EXECUTABLE_NAMES ENVIRONMENT_FILE ENVIRONMENT_VARS
 """
 """Attributes that are still only accepted."""
@@ -26,10 +26,9 @@ NOT_YET = frozenset(
         *(f"crsctl check resource -{option}" for option in "kd"),
         *(f"crsctl {verb} {thing} -i" for verb in ("add", "modify", "delete") for thing in ("resource", "serverpool", "type")),
         *(f"crsctl delete {thing} -f" for thing in ("serverpool", "type")),
-        "crsctl stat resource -e", "crsctl stat server -category",
+        "crsctl stat resource -e",
         # attributes
         *(f"attribute {name}" for name in IDLE.split()),
-        "pool attribute EXCLUSIVE_POOLS", "pool attribute SERVER_CATEGORY",
         # dependencies
         "START hard(uniform:)", "START weak(uniform:)", "START weak(concurrent:)", "START dispersion(pool:)", "START dispersion:active",
         "START exclusion(preempt_pre:)", "START exclusion(preempt_post:)", "STOP hard(shutdown:)",

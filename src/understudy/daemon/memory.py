@@ -30,8 +30,8 @@ class LeaderMemory:
         self._forget_at = 0.0
 
     def counted(self, before: View, census: Iterable[Counted]) -> None:
-        """Who holds a lease, as all voters were asked; `before`: what was registered when they were."""
-        alive = {counted.incarnation for counted in census}
+        """Who holds a lease, as all voters were asked; `before`: what was registered when they were. Who asks is alive."""
+        alive = {counted.incarnation for counted in census} | ({before.leader.incarnation} if before.leader is not None else set())
         self._unheard = frozenset(name for name in before.incarnations if name not in alive and before.life(name) not in PROVEN)
 
     def proved(self, incarnation: Incarnation, now: float, limits: Limits) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from understudy.intent.facts import RUNNING
+from understudy.model.membership import has_instance
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Internal, Life, State, Target
@@ -134,7 +135,7 @@ class Moved:
 def _local_started(view: View, name: ResourceName) -> Verdict:
     verdicts = []
     for server, record in view.workers().items():
-        if record.life is not Life.ONLINE:
+        if record.life is not Life.ONLINE or not has_instance(view, view.resources[name], server):
             continue
         report = view.report(name, server)
         if report is not None and report.state in RUNNING and report.internal is Internal.STABLE:

@@ -23,6 +23,7 @@ class Why(StrEnum):
     NOT_A_MEMBER = "not-a-member"  # the hosting members
     NETWORK_DOWN = "network-down"  # the local resource that is not ONLINE there
     NETWORK_STOPPED = "network-stopped"  # the local resource whose TARGET is OFFLINE
+    NO_INSTANCE = "no-instance"  # the local resource that has none there
     TYPE_MISSING = "type-missing"  # the type of which nothing runs there
     EXCLUDED = "excluded"  # the resource that runs there
     FELLOW_REFUSED = "fellow-refused"  # the member of the group; `inner` is what refuses it

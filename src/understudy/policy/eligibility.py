@@ -6,6 +6,7 @@ Called by decide, by explain and what-if, and by crsctl's verbs to refuse what c
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from understudy.model.membership import has_instance
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
 from understudy.model.pools import GENERIC
 from understudy.model.reasons import Reason, Why
@@ -236,6 +237,8 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
         elif dependency.same_server:
             other = ground.view.resources.get(ResourceName(dependency.entity))
             if other is not None and other.local and not (ground.online_here(other.name, server) or _coming(ground, other.name, server)):
+                if not has_instance(ground.view, other, server):
+                    return Reason(Why.NO_INSTANCE, (other.name,))
                 down = ground.view.target(other.name) is Target.ONLINE
                 return Reason(Why.NETWORK_DOWN if down else Why.NETWORK_STOPPED, (other.name,))
     if not ground.owns(server, resource.name) and (unlooked := _rival_not_looked_at(ground, resource, server)) is not None:
@@ -255,7 +258,9 @@ def _coming(ground: Ground, name: ResourceName, server: ServerName) -> bool:
     report = ground.view.report(name, server)
     if report is not None and (report.failure is not None or report.state is State.UNKNOWN):
         return False
-    return ground.life(server) is Life.ONLINE if resource.local else ground.owns(server, name)
+    if resource.local:
+        return ground.life(server) is Life.ONLINE and has_instance(ground.view, resource, server)
+    return ground.owns(server, name)
 
 
 # --- how the rest rank ----------------------------------------------------------------------------------------------

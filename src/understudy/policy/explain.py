@@ -72,7 +72,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         for server in sorted(view.reports.get(name, {}))
         if (known := view.report(name, server)) is not None and known.failure is not None
     ]
-    used = 0 if report is None else report.restarts
+    used, attempts = 0 if report is None else report.restarts, (resource if owner is None else resource.on(owner.server)).restart_attempts
     return Explanation(
         resource=name,
         target=view.target(name).value,
@@ -81,7 +81,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         here_because=_here_because(view, assignment, local=resource.local),
         waits_for=tuple(cause.text for cause in waits(view, ground).of(name)),
         servers=tuple(_line(view, ruled, assignment, tie) for ruled in standings),
-        budget=f"{max(0, resource.restart_attempts - used)} of {resource.restart_attempts} restarts left where it is",
+        budget=f"{max(0, attempts - used)} of {attempts} restarts left where it is",
         last_failure="; ".join(failures),
         lane_here="" if own is None else _lane_here(own, name),
         in_the_way=tuple(_in_the_way(ground, name, members)),

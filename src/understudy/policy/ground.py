@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from understudy.model.maps import KEPT, differing
+from understudy.model.membership import pools_now
 from understudy.model.namers import Trait, with_trait
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
-from understudy.model.pools import membership
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State
 from understudy.model.types import descent
@@ -57,7 +57,7 @@ class Ground:
 
     def burden(self, server: ServerName, *, without: ResourceName) -> int:
         """Sum of LOAD of what the server owns, one resource apart."""
-        own = self.view.resources[without].load if self.owners.get(without) == server else 0
+        own = load_of(self.view.resources, without, server) if self.owners.get(without) == server else 0
         return self.loads.get(server, 0) - own
 
     def owns(self, server: ServerName, resource: ResourceName) -> bool:
@@ -84,15 +84,14 @@ class Ground:
     def settle(self, assignments: Iterable[Assignment]) -> None:
         """Count these assignments from now on instead of the View's."""
         for assignment in assignments:
-            resource = self.view.resources.get(assignment.resource)
-            load = 0 if resource is None else resource.load
             before = self.owners.pop(assignment.resource, None)
             if before is not None:
-                self.loads[before] -= load
+                self.loads[before] -= load_of(self.view.resources, assignment.resource, before)
             record = None if assignment.owner is None else self.present.get(assignment.owner.server)
             if assignment.owner is not None and record is not None and record.incarnation == assignment.owner.incarnation:
-                self.owners[assignment.resource] = assignment.owner.server
-                self.loads[assignment.owner.server] = self.loads.get(assignment.owner.server, 0) + load
+                server = assignment.owner.server
+                self.owners[assignment.resource] = server
+                self.loads[server] = self.loads.get(server, 0) + load_of(self.view.resources, assignment.resource, server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,12 @@ class _Owned:
         owners, loads, present = dict(self.owners), dict(self.loads), view.present()
         for name in {*differing(self.assignments, view.assignments), *differing(self.resources, view.resources)}:
             if (before := owners.pop(name, None)) is not None:
-                loads[before] -= _load(self.resources, name)
+                loads[before] -= load_of(self.resources, name, before)
             assignment = view.assignments.get(name)
             owner = None if assignment is None else assignment.owner
             if owner is not None and owner.server in present and present[owner.server].incarnation == owner.incarnation:
                 owners[name] = owner.server
-                loads[owner.server] = loads.get(owner.server, 0) + _load(view.resources, name)
+                loads[owner.server] = loads.get(owner.server, 0) + load_of(view.resources, name, owner.server)
         return _Owned(view.assignments, view.resources, view.incarnations, owners, loads)
 
 
@@ -136,20 +135,20 @@ def _owned(view: View) -> _Owned:
     return found
 
 
-def _load(resources: Mapping[ResourceName, Resource], name: ResourceName) -> int:
+def load_of(resources: Mapping[ResourceName, Resource], name: ResourceName, server: ServerName) -> int:
+    """LOAD of a resource on a server; 0 of what is registered no more."""
     resource = resources.get(name)
-    return 0 if resource is None else resource.load
+    return 0 if resource is None else resource.on(server).load
 
 
 def survey(view: View) -> Ground:
     """Look the View over once."""
     present, owned = view.present(), _owned(view)
-    online = [server for server, record in view.workers().items() if record.life is Life.ONLINE]
     by_type = ResourcesByType(view)
     return Ground(
         view=view,
         present=present,
-        pools=membership(view.pools, online),
+        pools=pools_now(view),
         by_type=by_type,
         rivals=rivals_of(view, by_type),
         requests=requests_of(view),

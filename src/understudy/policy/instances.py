@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from understudy.model.membership import has_instance
 from understudy.model.names import ServerName
 from understudy.model.reasons import Why
 from understudy.model.resource import Resource
@@ -62,8 +63,9 @@ def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
 def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
     target = view.target(resource.name)
     for server, record in view.workers().items():
-        if record.life in ALIVE:
-            report = view.report(resource.name, server)
+        report = view.report(resource.name, server)
+        runs = report is not None and report.state is not State.OFFLINE
+        if record.life in ALIVE and (runs or has_instance(view, resource, server)):
             yield _instance(resource, target, report, server, None)
 
 

@@ -156,6 +156,8 @@ class Waits:
                 return self._dependents(step.of, server, deep)
             case WaitsFor.DEPENDENCIES:
                 return self._dependencies(resource, step.of, server, deep)
+            case WaitsFor.OTHER_SERVERS_FIRST:
+                return Cause(text=self._turn(resource, step.servers, server))
             case WaitsFor.STILL_THE_OWNER:
                 return Cause(text=self._the_leader(f"to take it back from {server}"), under_way=True)
             case WaitsFor.REGISTRY_WENT_BACK:
@@ -166,6 +168,13 @@ class Waits:
                 return self._failed(step.why, name, server)
             case _:
                 return None
+
+    def _turn(self, resource: Resource, first: tuple[ServerName, ...], server: ServerName) -> str:
+        """On these servers its instances start, or stop, before."""
+        report = self.ground.view.report(resource.name, server)
+        stops = report is not None and report.state is not State.OFFLINE
+        most = f"STOP_CONCURRENCY={resource.stop_concurrency}" if stops else f"START_CONCURRENCY={resource.start_concurrency}"
+        return f"{', '.join(first)} to {'stop' if stops else 'start'} it before {server}: {most}"
 
     def missing(self, name: ResourceName, server: ServerName, besides: Collection[ResourceName]) -> Cause | None:
         """What would keep it from starting on this server if it were down; what is `besides` comes up with it."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from understudy.daemon.shown.known import KnownHere
 from understudy.intent.facts import life, running_on
 from understudy.model.conditions import ConditionKind, Lease, Weight, ago
+from understudy.model.membership import pools_now
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, short
-from understudy.model.pools import FREE, membership
+from understudy.model.pools import FREE
 from understudy.model.state import ALIVE, Life
 from understudy.model.view import ServerHardware
 
@@ -73,8 +74,7 @@ class ServerStatus:
 
 def server_status(known: KnownHere, server: ServerName) -> ServerStatus:
     """How one server is."""
-    online = [name for name, record in known.view.workers().items() if record.life is Life.ONLINE]
-    active = [pool for pool, members in membership(known.view.pools, online).items() if server in members]
+    active = [pool for pool, members in pools_now(known.view).items() if server in members]
     return ServerStatus(
         server=server,
         state=state_of(known, server),
