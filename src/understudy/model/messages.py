@@ -292,6 +292,16 @@ WORDS: dict[int, str] = {
     20165: "'{}' is not stopped, for it could not start again on '{}': it would wait for {}. With -f it is restarted all the same.",
     20166: "'{}' on '{}' runs on, and cannot be started again when it ends: it would wait for {}",
     20164: "'{}' is wanted again: its TARGET was set ONLINE meanwhile, by {}.",
+    # --- ours: what would happen
+    20620: "Nothing was changed: this was a dry run. The command itself would end with exit status {}.",
+    20621: "There is no dry run of '{}': {}. Nothing was changed.",
+    20622: "{} more actions are about resources that you may not see.",
+    20623: "Server '{}' takes part in the cluster already.",
+    20624: "Resource '{}' does not run{}, so it cannot fail there.",
+    20625: "There are no policies of server pools here: which pools there are, and how important each is, is said of each pool. "
+    "Use crsctl eval modify serverpool.",
+    20626: "'{}' belongs to the cluster itself, and crsctl eval is about what users have registered. Use --dry-run with the command.",
+    20627: "What would happen cannot be said now, and nothing was changed: the registry does not answer: {}",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 
