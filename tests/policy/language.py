@@ -376,7 +376,7 @@ class SpokenCluster:
     def _step(self, step: Step) -> list[str]:
         """One commit: its first line is marked."""
         lines = [f"{record.server} is {record.life.value}: {record.proof or 'it has come up'}" for record in step.incarnations]
-        lines += [f"{name}: TARGET {record.target.value} ({record.by})" for name, record in step.targets]
+        lines += [f"{name}: TARGET {record.target.value}{_otherwise(record)} ({record.by})" for name, record in step.targets]
         lines += [self._assignment(assignment) for assignment in step.assignments]
         lines += [f"{note.resource} could not be ended on {note.on}: {note.cause}" for note in step.notes if note.kind == "unended"]
         lines += [self._refused(note) for note in step.notes if note.kind == "refused"]
@@ -411,6 +411,10 @@ class SpokenCluster:
         reason = parse_reason(note.cause)
         words = note.cause if reason is None else sentence(reason)
         return f"refused for {note.resource}{f' on {note.on}' if note.on else ''}: {words}"
+
+
+def _otherwise(record: TargetRecord) -> str:
+    return f", otherwise on {', '.join(record.otherwise)}" if record.otherwise else ""
 
 
 NAME, NAMES, SERVER = r"(?P<name>\w[\w.-]*)", r"(?P<names>\w[\w.-]*(?: \w[\w.-]*)*)", r"(?P<server>\w[\w.-]*)"

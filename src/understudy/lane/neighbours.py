@@ -220,7 +220,7 @@ def wanted_here(here: Here, resource: Resource) -> bool:
     nothing is but its networks, which are only looked at."""
     if here.leaving and not resource.kind.only_looked_at:
         return False
-    if here.view.target(resource.name) is not Target.ONLINE:
+    if here.view.target_on(resource.name, here.server) is not Target.ONLINE:
         return False
     assignment = here.view.assignments.get(resource.name)
     if resource.local:

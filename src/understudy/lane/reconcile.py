@@ -19,7 +19,7 @@ from understudy.lane.phases import Climbing, Down, Rung, Starting, Stuck, Unseen
 from understudy.lane.silence import LATEST_S
 from understudy.lane.steps import Charge, Check, Clean, Climb, LaneStep, Release, Start, Wait, WaitsFor
 from understudy.lane.turns import starts_first, stops_first
-from understudy.model.resource import Resource
+from understudy.model.resource import AutoStart, Resource
 from understudy.model.view import Assignment
 
 
@@ -195,5 +195,8 @@ def _bring_up_instance(here: Here, resource: Resource, local: Local, phase: Down
         return Wait(WaitsFor.RETRY_LATER, until=local.budget.retry_at)
     if missing := missing_to_start(here, resource):
         return Wait(WaitsFor.DEPENDENCIES, missing)
+    life = here.view.incarnations.get(here.incarnation)
+    if resource.auto_start is AutoStart.NEVER and life is not None and life.coming_up:
+        return Wait(WaitsFor.COMING_UP)
     first = starts_first(here, resource)
     return Wait(WaitsFor.OTHER_SERVERS_FIRST, servers=first) if first else Start(0)

@@ -61,6 +61,7 @@ class WaitsFor(Enum):
     GAVE_UP_HERE = "it has given up here"
     RETRY_LATER = "tried again later"
     DEPENDENCIES = "its dependencies are not up"
+    COMING_UP = "what AUTO_START says of this server's coming up is decided first"
     OTHER_SERVERS_FIRST = "as many as may be are starting or stopping on other servers"
     STUCK = "it cannot be stopped"
     NOT_WANTED = "not wanted"

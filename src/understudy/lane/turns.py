@@ -9,7 +9,7 @@ from understudy.lane.neighbours import Here, meant
 from understudy.model.membership import has_instance
 from understudy.model.names import ServerName
 from understudy.model.resource import DependencyKind, Resource
-from understudy.model.state import Internal, Life, State
+from understudy.model.state import Internal, Life, State, Target
 from understudy.model.view import Report, View
 
 _UP = (State.ONLINE, State.INTERMEDIATE)
@@ -46,7 +46,8 @@ def _starts(here: Here, resource: Resource, server: ServerName, report: Report |
     if report is not None and report.internal in (Internal.STARTING, Internal.CLEANING):
         return report.state not in _UP
     down = report is None or (report.state is State.OFFLINE and report.failure is None and report.internal is Internal.STABLE)
-    return down and server < here.server and has_instance(here.view, resource, server) and _may_start(here.view, resource, server)
+    wanted = here.view.target_on(resource.name, server) is Target.ONLINE and has_instance(here.view, resource, server)
+    return down and wanted and server < here.server and _may_start(here.view, resource, server)
 
 
 def _may_start(view: View, resource: Resource, server: ServerName) -> bool:
@@ -65,7 +66,9 @@ def _stops(here: Here, resource: Resource, server: ServerName, report: Report | 
         return False
     if report.internal is Internal.STOPPING:
         return True
-    return report.state in _UP and report.internal is Internal.STABLE and server < here.server and not _leaned_on(here, resource, server)
+    wanted = here.view.target_on(resource.name, server) is Target.ONLINE and has_instance(here.view, resource, server)
+    stops = report.state in _UP and report.internal is Internal.STABLE and not wanted
+    return stops and server < here.server and not _leaned_on(here, resource, server)
 
 
 def _leaned_on(here: Here, resource: Resource, server: ServerName) -> bool:

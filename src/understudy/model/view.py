@@ -169,6 +169,14 @@ class TargetRecord:
     by: str = ""
     era: int = 1
     """Of the registry in which it was said: of an older one, it is what a copy says."""
+    otherwise: tuple[ServerName, ...] = ()
+    """Of a local resource: the servers on which the other TARGET is wanted (`start -n`, `stop -n`). An older version passes over it."""
+
+    def on(self, server: ServerName | None) -> Target:
+        """What is wanted of the instance on this server."""
+        if server not in self.otherwise:
+            return self.target
+        return Target.OFFLINE if self.target is Target.ONLINE else Target.ONLINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -458,6 +466,11 @@ class View:
         """What is wanted of a resource; OFFLINE as long as nobody said otherwise."""
         record = self.targets.get(resource)
         return Target.OFFLINE if record is None else record.target
+
+    def target_on(self, resource: ResourceName, server: ServerName | None) -> Target:
+        """The same of its instance on this server: of a local resource it may be another one there than elsewhere."""
+        record = self.targets.get(resource)
+        return Target.OFFLINE if record is None else record.on(server)
 
     def requests_about(self, name: ResourceName) -> tuple[Request, ...]:
         """What is asked of a resource and not answered yet."""

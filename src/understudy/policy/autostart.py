@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from understudy.model.events import TARGET_SET
+from understudy.model.membership import has_instance
+from understudy.model.namers import Trait, with_trait
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import AutoStart, Dependency, DependencyKind
 from understudy.model.state import PROVEN, Life, State, Target
@@ -30,14 +32,21 @@ def come_up(view: View, memory: Memory) -> Step:
         return Step()
     ground = survey(view)
     servers = [server for server in fresh if not view.witness(server)]
-    changed = {**_started(ground, servers), **_left_down(ground, servers)}
+    changed = {**_started(ground, servers), **_left_down(ground, servers), **_instances(ground, servers)}
     some = sorted(changed)[:MOST_AT_ONCE]
     done = () if len(changed) > len(some) else tuple(replace(record, coming_up=False) for record in fresh.values())
     return Step(
         incarnations=done,
         targets=tuple((name, changed[name]) for name in some),
-        notes=tuple(Note(kind=TARGET_SET, resource=name, cause=f"{changed[name].target.value}: {changed[name].by}") for name in some),
+        notes=tuple(_note(name, changed[name], servers) for name in some),
     )
+
+
+def _note(name: ResourceName, record: TargetRecord, servers: list[ServerName]) -> Note:
+    """What is wanted now; of a local resource on the servers that have come up."""
+    others = [server for server in servers if server in record.otherwise]
+    target = record.on(others[0]) if others else record.target
+    return Note(kind=TARGET_SET, resource=name, cause=f"{target.value}: {record.by}")
 
 
 def _in_doubt(view: View, memory: Memory) -> bool:
@@ -118,6 +127,26 @@ def _left_down(ground: Ground, servers: list[ServerName]) -> dict[ResourceName, 
 def _who_was_there(ground: Ground, servers: list[ServerName]) -> list[ServerName]:
     """Servers to which it fails over, which is no autostart."""
     return [server for server, record in ground.present.items() if record.life is Life.ONLINE and server not in servers]
+
+
+def _instances(ground: Ground, servers: list[ServerName]) -> dict[ResourceName, TargetRecord]:
+    """Of local resources, what is wanted of their instances on the servers that have come up: nothing of the others changes."""
+    view, found = ground.view, dict[ResourceName, TargetRecord]()
+    for name in sorted(with_trait(view.resources, Trait.LOCAL)):
+        resource, record = view.resources[name], view.targets.get(name, TargetRecord(target=Target.OFFLINE))
+        if resource.auto_start is AutoStart.RESTORE or not resource.enabled or resource.kind.only_looked_at:
+            continue
+        wanted = Target.ONLINE if resource.auto_start is AutoStart.ALWAYS else Target.OFFLINE
+        other = [
+            server
+            for server in servers
+            if record.on(server) is not wanted and has_instance(view, resource, server) and not ground.online_here(name, server)
+        ]
+        if other:
+            otherwise = {*record.otherwise, *other} if record.target is not wanted else {*record.otherwise} - {*other}
+            by = _record(view, record.target, resource.auto_start, other).by
+            found[name] = replace(record, by=by, era=view.era, otherwise=tuple(sorted(otherwise)))
+    return found
 
 
 def _needed(ground: Ground, names: Collection[ResourceName]) -> set[ResourceName]:

@@ -156,6 +156,8 @@ class Waits:
                 return self._dependents(step.of, server, deep)
             case WaitsFor.DEPENDENCIES:
                 return self._dependencies(resource, step.of, server, deep)
+            case WaitsFor.COMING_UP:
+                return Cause(text=self._the_leader(f"to say what AUTO_START makes of it, as {server} has come up"))
             case WaitsFor.OTHER_SERVERS_FIRST:
                 return Cause(text=self._turn(resource, step.servers, server))
             case WaitsFor.STILL_THE_OWNER:
