@@ -91,6 +91,8 @@ class Drawn:
             self._define_pool(number, luck)
         for _ in range(world.options.groups):
             self.add_group()
+        if world.options.places:
+            self._define_instances()
 
     def add_group(self) -> None:
         """Register one more group, and want it (mostly)."""
@@ -114,6 +116,13 @@ class Drawn:
         self.names += members
         if luck.random() < 0.9:
             world.start(members[-1])
+
+    def _define_instances(self) -> None:
+        """A local resource, whose instances start and stop one after the other; servers that come up start theirs beside who has it."""
+        luck = dice(self.world.seed, "instances")
+        bounds = {"start_concurrency": luck.choice("12"), "stop_concurrency": luck.choice("012")}
+        self.world.define("agent", type="local_resource", **bounds, check_interval="3", restart_attempts="2", script_timeout="3")
+        self.world.start("agent")
 
     def _define_guide(self) -> None:
         self._pools = 2
@@ -212,6 +221,8 @@ def _manners(world: World, name: str) -> dict[str, str]:
         "failover_delay": luck.choice("0026"),
         "use_stickiness": luck.choice("01"),
         "relocate_by_dependency": luck.choice("110"),
+        f"check_interval@SERVERNAME({luck.choice(sorted(world.machines))})": "2",
+        f"load@SERVERNAME({luck.choice(sorted(world.machines))})": luck.choice("359"),
     }
 
 
