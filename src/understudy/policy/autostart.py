@@ -132,11 +132,14 @@ def _who_was_there(ground: Ground, servers: list[ServerName]) -> list[ServerName
 def _instances(ground: Ground, servers: list[ServerName]) -> dict[ResourceName, TargetRecord]:
     """Of local resources, what is wanted of their instances on the servers that have come up: nothing of the others changes."""
     view, found = ground.view, dict[ResourceName, TargetRecord]()
+    needed = _needed(ground, [name for name in view.resources if view.target(name) is Target.ONLINE])
     for name in sorted(with_trait(view.resources, Trait.LOCAL)):
         resource, record = view.resources[name], view.targets.get(name, TargetRecord(target=Target.OFFLINE))
         if resource.auto_start is AutoStart.RESTORE or not resource.enabled or resource.kind.only_looked_at:
             continue
         wanted = Target.ONLINE if resource.auto_start is AutoStart.ALWAYS else Target.OFFLINE
+        if wanted is Target.OFFLINE and name in needed:
+            continue
         other = [
             server
             for server in servers
