@@ -22,7 +22,7 @@ def pools_now(view: View) -> PoolMembers:
         if other.pools is view.pools and other.incarnations is view.incarnations and other.servers is view.servers:
             return members
     online = [server for server, record in view.workers().items() if record.life is Life.ONLINE]
-    found = membership(view.pools, online)
+    found = membership(view.pools, online, view.servers)
     _known[:] = [(view, found), *_known[: KEPT - 1]]
     return found
 

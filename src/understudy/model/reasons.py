@@ -28,6 +28,7 @@ class Why(StrEnum):
     EXCLUDED = "excluded"  # the resource that runs there
     FELLOW_REFUSED = "fellow-refused"  # the member of the group; `inner` is what refuses it
     RIVAL_NOT_LOOKED = "rival-not-looked"  # what excludes it and was not looked at yet
+    NOT_USED = "not-used"
     DISABLED = "disabled"
     BOUND = "bound"  # the server that it waits for
     FAILOVER_DELAYED = "failover-delayed"  # the server that it waits for, and the seconds of the attribute
@@ -51,6 +52,7 @@ class Why(StrEnum):
     LAST_RESORT = "last-resort"  # the member that failed
     KEPT_HERE = "kept-here"  # the member that failed, the attribute, the member whose attribute keeps the group
     CAME_BACK = "came-back"  # the server
+    ONLY_ASKED_FOR = "only-asked-for"  # the member that failed, the servers it was asked for on
     RECOVERED = "recovered"
     FOUND_RUNNING = "found-running"  # the server
     UNPROVEN = "unproven"  # the holder that is not proved gone

@@ -23,9 +23,23 @@ class ServerRecord:
     """One per cluster network, in the order of the networks; the most trusted first."""
     witness: bool = False
     """It votes and runs no resources."""
+    pool: str = ""
+    """The top-level server pool, or Free, in which an operator wants it (`crsctl relocate server`); empty: wherever the rules put it."""
+    used: bool = True
+    """Whether resources may be started there (`crsctl set resource use`)."""
     etcd: str = ""
     """MEMBER: it runs a member of the registry's etcd; LEARNER: one that does not count yet; REMOVED: it had one; empty: none, or none that
     commands look after."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerHardware:
+    """What a server says of its memory and processors; 0: its kernel does not say it."""
+
+    memory_mb: int = 0
+    cpus: int = 0
+    clock_mhz: int = 0
+    hyperthreading: bool = False
 
 
 Servers = Mapping[ServerName, ServerRecord]

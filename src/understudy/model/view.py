@@ -12,6 +12,7 @@ from operator import attrgetter, is_
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
+from understudy.model.servers import ServerHardware as ServerHardware
 from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
 
@@ -221,6 +222,8 @@ class Assignment:
     """Without an owner: for so long, from when a leader sees this first, it waits for that server to come back (FAILOVER_DELAY)."""
     era: int = 1
     """Of the registry in which it was decided. Of an older one: what a copy says, not confirmed yet; nobody acts on it."""
+    within: tuple[ServerName, ...] = ()
+    """An operator's word about this start: as long as it was not up under this epoch it is tried on no other server. Empty: on any."""
 
     @property
     def last_server(self) -> ServerName | None:
@@ -275,16 +278,6 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerHardware:
-    """What a server says of its memory and processors; 0: its kernel does not say it."""
-
-    memory_mb: int = 0
-    cpus: int = 0
-    clock_mhz: int = 0
-    hyperthreading: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """S6: what a joining (or joined) incarnation has checked, resource -> uid of the definition it looked at."""
 
@@ -319,6 +312,8 @@ class Request:
     resources: tuple[ResourceName, ...]
     server: ServerName | None = None
     by: str = ""
+    within: tuple[ServerName, ...] = ()
+    """Where the start fails it is tried on these alone (`start -n`, `start -s`); empty: on any. An older leader passes over it."""
 
 
 class Requests(tuple[Request, ...]):

@@ -204,6 +204,7 @@ class _StoredAssignment(msgspec.Struct, kw_only=True):
     last: ServerName | None = None
     failover_in_s: float = 0.0
     era: int = 1
+    within: tuple[ServerName, ...] = ()
 
 
 def _as_stored(record: Record) -> Any:
@@ -213,6 +214,7 @@ def _as_stored(record: Record) -> Any:
         resource=record.resource, epoch=record.epoch, owner=record.owner, holders=record.holders, proofs=record.proofs,
         tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), last=record.last,
         failover_in_s=record.failover_in_s, era=record.era,
+        within=record.within,
     )  # fmt: skip
 
 
@@ -223,6 +225,7 @@ def _as_known(stored: Any) -> Any:
             resource=stored.resource, epoch=stored.epoch, owner=stored.owner, holders=stored.holders, proofs=stored.proofs,
             tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), last=stored.last,
             failover_in_s=stored.failover_in_s, era=stored.era,
+            within=stored.within,
         )  # fmt: skip
     if isinstance(stored, IncarnationRecord) and not stored.evicted and stored.proof.startswith(_EVICTED):
         return replace(stored, evicted=True)

@@ -11,6 +11,7 @@ from understudy.model.names import Incarnation, PoolName, ResourceName, ServerNa
 from understudy.model.pools import FREE
 from understudy.model.state import ALIVE, Life
 from understudy.model.view import ServerHardware
+from understudy.policy.pooled import is_used
 
 _TITLES = {
     ConditionKind.CANNOT_ACT: "cannot act: {}",
@@ -31,6 +32,8 @@ class ServerStatus:
     """What is not as it should be with it, in short."""
     pools: tuple[PoolName, ...]
     """The pools that it is in now."""
+    used: bool = True
+    """Whether resources may be started there."""
     hardware: ServerHardware | None = None
     """As it said last."""
 
@@ -47,7 +50,7 @@ class ServerStatus:
             "CPU_EQUIVALENCY": "1000",  # servers are not compared with one another
             "DEPLOYMENT": "other",
             "CONFIGURED_CSS_ROLE": "hub",
-            "RESOURCE_USE_ENABLED": "1",
+            "RESOURCE_USE_ENABLED": str(int(self.used)),
             "SERVER_LABEL": "",
             "PHYSICAL_HOSTNAME": "",
         }
@@ -80,6 +83,7 @@ def server_status(known: KnownHere, server: ServerName) -> ServerStatus:
         state=state_of(known, server),
         details=details_of(known, server),
         pools=tuple(sorted(active, key=lambda pool: (pool == FREE, pool))),
+        used=is_used(known.view, server),
         hardware=look.hardware if (look := known.view.looks.get(server)) is not None else None,
     )
 
