@@ -187,6 +187,8 @@ STORIES = (
     (mutations_lanes.stopped_with_processes_left, "it is killed, and runs on ctr2", moments.only_sigkill_ends_it),
     # liveness
     (mutations_lanes.ignore_events_until_confirmed, "it is started again", moments.it_dies_while_its_start_is_confirmed),
+    (mutations_live.take_a_cold_start_for_a_failover, "it is left down", moments.all_lose_power_and_it_is_not_to_start),
+    (mutations_live.wait_without_end, "it runs elsewhere", moments.leaders_are_lost_while_it_waits_for_its_server),
     # S4
     (mutations.kill_the_groups_before_the_daemon, "S4", moments.many_starts_end_while_the_lease_does),
     # S5

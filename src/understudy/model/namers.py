@@ -24,6 +24,8 @@ class Trait(StrEnum):
     """It excludes something (or something of a type)."""
     LOCAL = "local"
     DISABLED = "disabled"
+    DELAYED = "delayed"
+    """Its failover waits for a while."""
 
 
 def named(resource: Resource | None) -> Iterable[str]:
@@ -47,6 +49,8 @@ def _traits(resource: Resource | None) -> Iterable[str]:
         yield Trait.LOCAL
     if not resource.enabled:
         yield Trait.DISABLED
+    if resource.failover_delay_s:
+        yield Trait.DELAYED
     if any(dependency.kind is DependencyKind.EXCLUSION for dependency in resource.start):
         yield Trait.EXCLUDES
 

@@ -3,14 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from understudy.model.membership import has_instance
 from understudy.model.names import ServerName
+from understudy.model.reasons import Why
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, Internal, State, Target
-from understudy.model.view import Report, View
+from understudy.model.view import Assignment, Report, View
 from understudy.policy.liveness import unended
 
 _MOST_RUNNING = (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN, State.OFFLINE)
 RUNNING = (State.ONLINE, State.INTERMEDIATE)
+WAITS_FOR_ITS_SERVER = (Why.BOUND, Why.FAILOVER_DELAYED)
+"""Why something belongs to nobody that others could run."""
 NOT_CHECKED = "NOT CHECKED (ENABLED=0)"
 """STATE_DETAILS of what is disabled: its last known state, and nobody looks."""
 
@@ -28,6 +32,8 @@ class Instance:
     details: str = ""
     report: Report | None = None
     target_server: ServerName | None = None
+    waits: str = ""
+    """Of what belongs to nobody: the server that it waits for, and why it does not start on another."""
     also: tuple[ServerName, ...] = ()
     """Other servers on which more of it runs than anybody wants: a copy that was started by hand."""
 
@@ -46,7 +52,7 @@ class Instance:
         """What else has to be known to believe the state; empty: nothing."""
         twice = f"ALSO RUNS ON {', '.join(self.also)}" if self.also else ""
         blind = NOT_CHECKED if not self.resource.enabled and self.state in RUNNING else ""
-        return ",".join(text for text in (twice, blind) if text)
+        return ",".join(text for text in (twice, blind, self.waits) if text)
 
 
 def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
@@ -56,8 +62,9 @@ def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
 
 def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
     for server, record in view.workers().items():
-        if record.life in ALIVE:
-            report = view.report(resource.name, server)
+        report = view.report(resource.name, server)
+        runs = report is not None and report.state is not State.OFFLINE
+        if record.life in ALIVE and (runs or has_instance(view, resource, server)):
             yield _instance(resource, view.target_on(resource.name, server), report, server, None)
 
 
@@ -73,12 +80,21 @@ def _cluster_instance(view: View, resource: Resource) -> Instance:
     # What runs is shown, wherever it is; among equals the owner's word, then the newest.
     reports.sort(key=lambda known: (_MOST_RUNNING.index(known.state), known.server != owners, -known.started_wall, known.server))
     aimed = owners if target is Target.ONLINE else None
+    waits = "" if assignment is None or target is not Target.ONLINE else _waits(assignment)
     if not reports:
-        return _instance(resource, target, None, None, aimed)
+        return replace(_instance(resource, target, None, None, aimed), waits=waits)
     best = reports[0]
     busy = best.state is not State.OFFLINE or best.internal is not Internal.STABLE
     also = tuple(other.server for other in reports[1:] if other.state is not State.OFFLINE)
-    return replace(_instance(resource, target, best, best.server if busy else None, aimed), also=also)
+    return replace(_instance(resource, target, best, best.server if busy else None, aimed), also=also, waits="" if busy else waits)
+
+
+def _waits(assignment: Assignment) -> str:
+    reason = assignment.reason
+    if assignment.owner is not None or reason is None or reason.why not in WAITS_FOR_ITS_SERVER:
+        return ""
+    attribute = "INSTANCE_FAILOVER=0" if reason.why is Why.BOUND else f"FAILOVER_DELAY={reason.of[1]}"
+    return f"WAITS FOR {reason.of[0]} ({attribute})"
 
 
 def _instance(

@@ -14,8 +14,8 @@ from understudy.model.view import View
 
 async def check_script(world: CommandContext, view: View, resource: Resource) -> None:
     """The ACTION_SCRIPT must be there on this server, fit to run and nobody else's to change, if the resource may ever run on it."""
-    path = resource.kind.script(resource)
     here = ServerName(world.settings.server)
+    path = resource.kind.script(resource.on(here))
     if not path or not may_ever_run(view, resource, here):
         return
     found = await world.server.script(path, resource.user)
