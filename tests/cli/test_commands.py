@@ -167,7 +167,7 @@ def test_a_daemon_that_hangs_is_said_to_hang(
     ],
 )
 def test_every_failure_of_crsctl_ends_with_crs_4000(
-    answer: bytes, line: str, failures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    answer: bytes, line: str, *, failures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Once, whoever says it; what a check finds is no failure, and commands of ours have no such line."""
     monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
