@@ -175,7 +175,7 @@ def down_that_matter(here: Here, resource: Resource) -> tuple[ResourceName, ...]
         for name in _down(here, dependency)
     ]
     weak = [dependency for dependency in resource.start if dependency.kind is DependencyKind.WEAK and "global" in dependency.modifiers]
-    down.extend(name for dependency in weak for name in _down(here, dependency) if here.view.target(name) is Target.ONLINE)
+    down.extend(name for dependency in weak for name in _down(here, dependency) if here.view.target_on(name, here.server) is Target.ONLINE)
     return tuple(dict.fromkeys(down))
 
 
@@ -219,7 +219,7 @@ def wanted_here(here: Here, resource: Resource) -> bool:
     nothing is but its networks, which are only looked at."""
     if here.leaving and not resource.kind.only_looked_at:
         return False
-    if here.view.target(resource.name) is not Target.ONLINE:
+    if here.view.target_on(resource.name, here.server) is not Target.ONLINE:
         return False
     assignment = here.view.assignments.get(resource.name)
     return resource.local or (assignment is not None and assignment.owner is not None and assignment.owner.incarnation == here.incarnation)
@@ -285,6 +285,6 @@ def _coming_up(here: Here, name: ResourceName) -> bool:
         return True
     assignment = here.view.assignments.get(name)
     mine = resource.local or (assignment is not None and assignment.sole_holder(here.incarnation))
-    wanted = here.view.target(name) is Target.ONLINE
+    wanted = here.view.target_on(name, here.server) is Target.ONLINE
     idle = local.state is State.OFFLINE and local.budget.failure is None and local.budget.retry_at <= here.now
     return mine and wanted and idle and not missing_to_start(here, resource)

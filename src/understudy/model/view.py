@@ -167,6 +167,14 @@ class TargetRecord:
     by: str = ""
     era: int = 1
     """Of the registry in which it was said: of an older one, it is what a copy says."""
+    otherwise: tuple[ServerName, ...] = ()
+    """Of a local resource: the servers on which the other TARGET is wanted (`start -n`, `stop -n`). An older version passes over it."""
+
+    def on(self, server: ServerName | None) -> Target:
+        """What is wanted of the instance on this server."""
+        if server not in self.otherwise:
+            return self.target
+        return Target.OFFLINE if self.target is Target.ONLINE else Target.ONLINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +215,8 @@ class Assignment:
     """Why it is as it is; None: it was never assigned."""
     era: int = 1
     """Of the registry in which it was decided. Of an older one: what a copy says, not confirmed yet; nobody acts on it."""
+    within: tuple[ServerName, ...] = ()
+    """An operator's word about this start: as long as it was not up under this epoch it is tried on no other server. Empty: on any."""
 
     def sole_holder(self, incarnation: Incarnation) -> bool:
         """Whether this incarnation owns it and nobody else may be running it."""
@@ -300,6 +310,8 @@ class Request:
     resources: tuple[ResourceName, ...]
     server: ServerName | None = None
     by: str = ""
+    within: tuple[ServerName, ...] = ()
+    """Where the start fails it is tried on these alone (`start -n`, `start -s`); empty: on any. An older leader passes over it."""
 
 
 class Requests(tuple[Request, ...]):
@@ -447,6 +459,11 @@ class View:
         """What is wanted of a resource; OFFLINE as long as nobody said otherwise."""
         record = self.targets.get(resource)
         return Target.OFFLINE if record is None else record.target
+
+    def target_on(self, resource: ResourceName, server: ServerName | None) -> Target:
+        """The same of its instance on this server: of a local resource it may be another one there than elsewhere."""
+        record = self.targets.get(resource)
+        return Target.OFFLINE if record is None else record.on(server)
 
     def requests_about(self, name: ResourceName) -> tuple[Request, ...]:
         """What is asked of a resource and not answered yet."""
