@@ -132,6 +132,15 @@ class Surroundings:
     """The one that waited for exactly this; None: any that might have."""
 
 
+@dataclass(frozen=True, slots=True)
+class ActionProgress:
+    """An action that runs has something to say to whoever waits for it."""
+
+    resource: ResourceName
+    text: str
+    activity: str = ""
+
+
 class Executor(Protocol):
     """Runs actions, each in the resource's own control group."""
 
@@ -156,7 +165,7 @@ class Executor(Protocol):
         """Kill every action in flight (a new daemon's first word); what start actions left running goes on."""
         ...
 
-    async def next_event(self) -> ResourceName | Surroundings:
+    async def next_event(self) -> ResourceName | Surroundings | ActionProgress:
         """The next resource of which an event source says that something may have changed (it only wakes), or what changed around them."""
         ...
 

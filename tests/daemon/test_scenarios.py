@@ -54,8 +54,8 @@ async def played(text: str) -> str:
 
 
 def happen(cluster: Cluster, what: str) -> None:
-    """`SERVER RESOURCE start|stop|clean fails [text]`, `... works`, `... is undying`, `script PATH missing`, `address A WHO`,
-    `user NAME in GROUP`."""
+    """`SERVER RESOURCE start|stop|clean fails [text]`, `... says text`, `... dies`, `... works`, `... is undying`, `script PATH missing`,
+    `address A WHO`, `user NAME in GROUP`."""
     words = what.split(" ")
     if words[0] == "script":
         cluster.scripts[words[1]] = " ".join(words[2:])
@@ -67,12 +67,16 @@ def happen(cluster: Cluster, what: str) -> None:
     else:
         service = cluster.executors[words[0]].service(ResourceName(words[1]))
         match words[2:]:
-            case [("start" | "stop" | "clean" | "check") as action, "fails", *says]:
+            case [("start" | "stop" | "clean" | "custom") as action, "says", *says]:
+                service.says[action] = tuple(" ".join(says).split(" / "))
+            case [("start" | "stop" | "clean" | "check" | "custom") as action, "fails", *says]:
                 service.fails[action] = 1
                 service.says[action] = tuple(" ".join(says).split(" / ")) if says else ()
             case ["works"]:
                 service.fails.clear()
                 service.undying = False
+            case ["dies"]:
+                cluster.executors[words[0]].die(ResourceName(words[1]))
             case ["is", "undying"]:
                 service.undying = True
             case ["runs"]:

@@ -292,9 +292,8 @@ def guard_that_says(run_dir: Path, answer: dict[str, object] | None) -> Iterator
 
 async def act(rig: Rig, action: ActionName, resource: ResourceName = DB, *, timeout_s: float = 10.0, user: str = "root") -> ActionOutcome:
     """One action on a script resource."""
-    request = ActionRequest(
-        resource=resource, action=action, agent="script", parameters={"script": rig.script}, timeout_s=timeout_s, user=user
-    )
+    parameters = {"script": rig.script, **({"custom": action} if action == "custom" else {})}
+    request = ActionRequest(resource=resource, action=action, agent="script", parameters=parameters, timeout_s=timeout_s, user=user)
     return await asyncio.wait_for(rig.executor.run(request), timeout_s + 15)
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from understudy.executor.command import _answer
+from understudy.model.names import ResourceName
+from understudy.ports import ActionRequest
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,7 @@ from understudy.executor.command import _answer
 )
 def test_a_status_that_is_none_of_the_services(code: int, text: str, check: bool, unanswered: str | None) -> None:
     """Only what is said last, and only of a check: there the kernel's word weighs more."""
-    ended = _answer(code, text, check=check, why_not_run="")
+    request = ActionRequest(resource=ResourceName("db"), action="check" if check else "start", agent="script")
+    ended = _answer(code, text, request, why_not_run="")
     assert ended.unanswered == unanswered
     assert ended.status == (None if unanswered else code)

@@ -6,10 +6,11 @@ import pytest
 
 from executor.rig import DB, INCARNATION, FakeRig, RealRig, Rig, act
 from support import wait_until
+from understudy.kinds.observed import Observed
 from understudy.linux.cgroups import processes
 from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
-from understudy.ports import ActionName, ActionRequest
+from understudy.ports import ActionName, ActionProgress, ActionRequest
 
 
 async def test_what_lives_is_named_registered_or_not(rig: Rig) -> None:
@@ -263,3 +264,29 @@ def _name(pid: int) -> str:
             return file.read().strip()
     except OSError:
         return ""
+
+
+async def test_how_far_an_action_is_is_told_while_it_runs(rig: Rig) -> None:
+    """Whoever waits for it need not wait for its end to know."""
+    rig.says(DB, "start", "CRS_PROGRESS:half way", "something else")
+    rig.hangs(DB, "start")
+    starting = asyncio.create_task(act(rig, "start", timeout_s=5.0))
+    async with asyncio.timeout(4):
+        while not isinstance(told := await rig.executor.next_event(), ActionProgress):
+            pass  # the kernel tells that something has changed, too
+    assert (told.resource, told.text, starting.done()) == (DB, "half way", False)
+    await rig.executor.abandon()
+    await starting
+
+
+async def test_a_custom_action_runs_beside_a_check_and_gives_way_to_a_stop(rig: Rig) -> None:
+    """It changes nothing of whether the resource runs: nobody waits for it, and nothing that ends the resource does."""
+    await act(rig, "start")
+    rig.hangs(DB, "custom")
+    asked = asyncio.create_task(act(rig, "custom"))
+    await asyncio.sleep(0)
+    assert (await act(rig, "check")).observed is Observed.ONLINE
+    assert not asked.done()
+    assert (await act(rig, "custom")).unanswered == "refused"
+    assert (await act(rig, "stop")).observed is Observed.DONE
+    assert (await asyncio.wait_for(asked, 5)).unanswered == "halted"

@@ -332,6 +332,11 @@ class LaneServer:
             if ResourceName(name) in self.cluster.view.assignments:
                 self._assign(name, None)
 
+    def take_back(self, names: str) -> None:
+        """The leader takes the assignments back, whatever the TARGETs are."""
+        for name in names.split():
+            self._assign(name, None)
+
     def unwant(self, names: str) -> None:
         """TARGET OFFLINE; the leader has not taken the assignment back yet."""
         self.cluster.stop(names)
@@ -403,6 +408,7 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (r"the daemon restarts", LaneServer.restart_daemon),
     (rf"stop {NAMES}", LaneServer.stop),
     (rf"nobody wants {NAMES}", LaneServer.unwant),
+    (rf"the leader takes back {NAMES}", LaneServer.take_back),
     (rf"give {NAMES} to {SERVER}", LaneServer.give),
     (rf"{NAME} is a last resort", LaneServer.last_resort),
     (rf"ctr1 is a holder of {NAME} too", LaneServer.hold),

@@ -6,6 +6,7 @@ import pytest
 
 from understudy.errors import BadInput
 from understudy.model.attributes import ATTRIBUTES, Effect, check_value
+from understudy.model.custom import custom_actions
 from understudy.model.dependencies import Registered
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.profile import changed, check_name, resolve, validate
@@ -193,8 +194,9 @@ def test_a_change_says_what_it_does_to_what_runs() -> None:
 
 def test_what_cannot_be_changed_is_refused() -> None:
     """AGENT_FILENAME is for life."""
+    other = definition(AGENT_FILENAME="/x")
     with pytest.raises(BadInput) as refused:
-        changed(validate(definition(), KNOWN), validate(definition(AGENT_FILENAME="/x"), KNOWN), TYPES)
+        changed(validate(definition(), KNOWN), validate(other, KNOWN, kept=other.attributes), TYPES)
 
     assert refused.value.code == 20003
 
@@ -227,3 +229,38 @@ def test_a_scope_that_means_nothing_is_refused(type: str, name: str, trouble: st
     with pytest.raises(BadInput, match=re.escape(trouble)) as refused:
         validate(definition(type, **{name: "1"}), KNOWN)
     assert refused.value.code == 20560
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AGENT_FILENAME", "/opt/agent"), ("LOGGING_LEVEL", "2"), ("NLS_LANG", "AMERICAN"), ("USER_WORKLOAD", "yes"), ("TYPE_VERSION", "2"),
+        ("LAST_FAULT", "1"), ("DELETE_TIMEOUT", "30"), ("MODIFY_TIMEOUT", "30"), ("ALERT_TEMPLATE", "x"), ("DEFAULT_TEMPLATE", "x"),
+        ("STATE_CHANGE_TEMPLATE", "x"), ("PROFILE_CHANGE_TEMPLATE", "x"), ("NOT_RESTARTING_TEMPLATE", "x"),
+        ("ACTION_FAILURE_TEMPLATE", "x"),
+    ],
+)  # fmt: skip
+def test_what_has_no_effect_takes_its_default_alone(name: str, value: str) -> None:
+    """With what to use instead; what an older version has registered is kept, and no reason to refuse another change."""
+    given = definition(**{name: value})
+    with pytest.raises(BadInput) as refused:
+        validate(given, KNOWN)
+    assert refused.value.code == 20540
+    assert validate(given, KNOWN, kept=given.attributes).attributes[name] == value
+    default = validate(definition(), KNOWN).attributes[name]
+    assert validate(definition(**{name: default}), KNOWN).attributes[name] == default
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("", []), ("backup", ["backup"]), ('backup rotate,user:"bob",group:dba', ["backup", "rotate"])],
+)
+def test_actions_are_read(text: str, names: list[str]) -> None:
+    """As Oracle's profiles write them."""
+    assert list(custom_actions(text)) == names
+    validate(definition(ACTIONS=text), KNOWN)
+
+
+@pytest.mark.parametrize("text", ["start", "a-b", "x" * 33, "backup,oracle", "backup backup", "backup,user:"])
+def test_what_is_no_list_of_actions_is_refused(text: str) -> None:
+    """Before anybody counts on it."""
+    with pytest.raises(BadInput):
+        validate(definition(ACTIONS=text), KNOWN)

@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import replace
 
+from understudy.model.failures import counted_after, with_earlier
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.reasons import parse_reason
@@ -292,15 +293,16 @@ class SpokenCluster:
 
     def start(self, names: str, server: str | None) -> None:
         """crsctl start resource."""
-        self._aim(names, Target.ONLINE)
+        self._aim(names, Target.ONLINE, start_id=f"start{self._count}")
         self._request("start", names, server, within=() if server is None else (ServerName(server),))
 
     def relocate(self, names: str, server: str | None) -> None:
         """crsctl relocate resource."""
         self._request("relocate", names, server)
 
-    def _aim(self, names: str, target: Target) -> None:
-        self._change(targets={**self.view.targets, **{ResourceName(word): TargetRecord(target=target) for word in names.split()}})
+    def _aim(self, names: str, target: Target, start_id: str = "") -> None:
+        record = TargetRecord(target=target, start_id=start_id)
+        self._change(targets={**self.view.targets, **{ResourceName(word): record for word in names.split()}})
 
     def want_but(self, names: str, how: str, server: str) -> None:
         """A local resource is wanted on every server but one, or on one alone."""
@@ -347,6 +349,17 @@ class SpokenCluster:
         kind = {"cannot be started": "start", "has used up its restarts": "restarts", "cannot be stopped": "stop"}[how]
         self._report(name, server, State.UNKNOWN if kind == "stop" else State.OFFLINE, kind=kind)
 
+    def failed_at(self, name: str, server: str, times: str) -> None:
+        """The server reports when it failed there, as far as that counts."""
+        resource, place = ResourceName(name), ServerName(server)
+        before = self.view.reports.get(resource, {}).get(place)
+        if before is None:
+            self._report(name, server, State.OFFLINE)
+            before = self.view.reports[resource][place]
+        after = counted_after(self.view, self.view.resources[resource])
+        report = replace(before, failed_after=after, failed_at=tuple(float(word.rstrip("s")) for word in times.split()))
+        self._change(reports={**self.view.reports, resource: {**self.view.reports[resource], place: report}})
+
     def release(self, server: str, names: str) -> None:
         """The server proves that it does not run them."""
         for name in names.split():
@@ -375,6 +388,7 @@ class SpokenCluster:
             failure=Failure(kind=kind, epoch=epoch, text="the script said so") if kind else None,
             proven=proven,
         )
+        report = with_earlier(report, self.view.reports.get(resource, {}).get(place))
         self._change(reports={**self.view.reports, resource: {**self.view.reports.get(resource, {}), place: report}})
 
     def ask(self, name: str) -> None:
@@ -460,5 +474,6 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAMES} runs? on {SERVER}(?P<long> for long)?", SpokenCluster.run),
     (rf"{NAMES} (?:is|are) down on {SERVER}", SpokenCluster.down),
     (rf"{NAME} (?P<how>cannot be started|has used up its restarts|cannot be stopped) on {SERVER}", SpokenCluster.fail),
+    (rf"{NAME} failed on {SERVER} at (?P<times>[\d.]+s(?: [\d.]+s)*)", SpokenCluster.failed_at),
     (rf"{SERVER} releases {NAMES}", SpokenCluster.release),
 ]

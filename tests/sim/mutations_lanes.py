@@ -8,6 +8,7 @@ from understudy.daemon.acting import Acting
 from understudy.daemon.reporting import Reporting
 from understudy.lane import ladder, reconcile, starting, watching
 from understudy.lane.local import Local
+from understudy.model import failures
 
 
 def begin_without_asking_for_the_lease(patch: Patch) -> None:
@@ -98,3 +99,14 @@ def go_by_what_nobody_saw(patch: Patch) -> None:
 def release_despite_an_alarm(patch: Patch) -> None:
     """An event about what is off is no reason to look again before it is released."""
     cut(patch, reconcile._let_go, "if local.off and local.alarmed:", "if False:")
+
+
+def forget_failures_of_another_life(patch: Patch) -> None:
+    """A server's report is written over what it reported of failures in a life before."""
+    whole = "with_earlier(report_of(self.driver.locals[name], self.me.server, self.me.incarnation), before)"
+    cut(patch, Reporting._report, whole, "report_of(self.driver.locals[name], self.me.server, self.me.incarnation)")
+
+
+def count_failures_here_alone(patch: Patch) -> None:
+    """What failed on other servers does not count."""
+    cut(patch, failures.failures, "if place == server or not resource.local", "if place == server")

@@ -11,7 +11,7 @@ from understudy.lane import budget, neighbours
 from understudy.model.names import ServerName
 from understudy.model.reasons import Reason, Why
 from understudy.model.view import Assignment, View
-from understudy.policy import autostart, failover, placement
+from understudy.policy import autostart, failover, placement, unable
 from understudy.policy.case import Case
 from understudy.policy.ground import Ground
 from understudy.policy.recovery import forgiven
@@ -61,6 +61,11 @@ def never_read_again(patch: Patch) -> None:
         return await original(self)
 
     exchange(patch, Mirror.read_all)(read_all)
+
+
+def never_evict_for_what_cannot_be_stopped(patch: Patch) -> None:
+    """STOP_FAILURE=fence is as good as block."""
+    exchange(patch, unable.evict_who_cannot_stop)(lambda view, now, memory: ((), None))
 
 
 # --- the order of dependencies --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 
 from cutting import Mutation, exchange_value
 from guard import mutations as core
-from sim import moments, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
+from sim import moments, moments_failures, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
 from understudy.sim import life
 from understudy.sim.life import HOUR_S, WorldCase
 from understudy.sim.options import Options
@@ -189,6 +189,9 @@ STORIES = (
     (mutations_lanes.ignore_events_until_confirmed, "it is started again", moments.it_dies_while_its_start_is_confirmed),
     (mutations_live.take_a_cold_start_for_a_failover, "it is left down", moments.all_lose_power_and_it_is_not_to_start),
     (mutations_live.wait_without_end, "it runs elsewhere", moments.leaders_are_lost_while_it_waits_for_its_server),
+    (mutations_lanes.forget_failures_of_another_life, "FAILURE_THRESHOLD", moments_failures.it_fails_in_two_lives_of_its_server),
+    (mutations_lanes.count_failures_here_alone, "FAILURE_THRESHOLD", moments_failures.it_fails_on_two_servers),
+    (mutations_live.never_evict_for_what_cannot_be_stopped, "its server goes", moments_failures.its_server_goes_for_what_cannot_be_stopped),
     # S4
     (mutations.kill_the_groups_before_the_daemon, "S4", moments.many_starts_end_while_the_lease_does),
     # S5
@@ -285,7 +288,12 @@ def test_a_clause_that_another_covers(
         story(seen)
 
 
-OF_LIVENESS = (mutations_lanes.ignore_events_until_confirmed,)
+OF_LIVENESS = (
+    mutations_lanes.ignore_events_until_confirmed,
+    mutations_lanes.forget_failures_of_another_life,
+    mutations_lanes.count_failures_here_alone,
+    mutations_live.never_evict_for_what_cannot_be_stopped,
+)
 """Among the stories: no rule of safety."""
 
 

@@ -37,6 +37,14 @@ class Context(Protocol):
         """Whether the service runs in its group; None when it was never seen there (a mount, or started by a service manager)."""
         ...
 
+    def processes(self, resource: str) -> tuple[int, ...]:
+        """The processes that live in its group now."""
+        ...
+
+    async def end(self, request: ActionRequest, *, gently: bool) -> bool:
+        """End what lives in its group, within the request's deadline: asked to by SIGTERM, or killed. Whether nothing does any more."""
+        ...
+
     def moved_out(self, resource: str) -> None:
         """The service runs, but no longer in its group: do not expect it there."""
         ...
@@ -75,6 +83,8 @@ class Agent:
     clean: AgentAction
     abort: AgentAction | None = None
     """Called beside an action that overran; None: nothing to say to it."""
+    custom: AgentAction | None = None
+    """An action that its operator has named in ACTIONS; None: there are none."""
 
     def action(self, name: str) -> AgentAction | None:
         """The function for this action."""
@@ -84,6 +94,7 @@ class Agent:
             "check": self.check,
             "clean": self.clean,
             "abort": self.abort,
+            "custom": self.custom,
         }
         return table.get(name)
 

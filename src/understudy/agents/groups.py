@@ -6,10 +6,12 @@ Must never touch a group outside the parent, nor put its own process into one: t
 """
 
 import asyncio
+import contextlib
 import os
+import signal
 import time
 
-from understudy.linux.cgroups import kill, populated
+from understudy.linux.cgroups import kill, populated, processes
 from understudy.model.names import directory_of
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.0003, 0.01
@@ -77,6 +79,21 @@ async def kill_and_see(path: str, within_s: float) -> bool:
         return True
     kill(path)
     return await seen_empty(path, within_s)
+
+
+async def terminate_and_see(path: str, within_s: float, halted: asyncio.Future[None]) -> bool:
+    """SIGTERM to everything in this group, and to what comes to it meanwhile; True when it was seen empty in time, before `halted`."""
+    end, asked = time.monotonic() + within_s, set[int]()
+    while populated(path):
+        for pid in processes(path):
+            if pid not in asked:
+                asked.add(pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+        if halted.done() or time.monotonic() >= end:
+            return False
+        await asyncio.sleep(_LONGEST_PAUSE_S)
+    return True
 
 
 async def seen_empty(path: str, within_s: float) -> bool:

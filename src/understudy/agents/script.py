@@ -21,7 +21,8 @@ async def _act(request: ActionRequest, context: Context) -> ActionOutcome:
     if not path.startswith("/"):
         return silence("no-script", f"ACTION_SCRIPT is {path!r}: it must be an absolute path")
     housed = context.housed(request.resource)
-    ended = await context.command(request, (path, request.action))
+    word = request.parameters.get("custom", "") if request.action == "custom" else request.action
+    ended = await context.command(request, (path, word))
     if request.action == "check" and ended.status == _ONLINE and housed is False:
         ended = await _ask_again(request, context, path)
     said = read_output(ended.text)
@@ -52,4 +53,4 @@ async def _ask_again(request: ActionRequest, context: Context, path: str) -> End
     return ended
 
 
-AGENT = Agent(start=_act, stop=_act, check=_act, clean=_act, abort=_act)
+AGENT = Agent(start=_act, stop=_act, check=_act, clean=_act, abort=_act, custom=_act)

@@ -18,6 +18,7 @@ from understudy.model.view import Event
 CRS = {
     events.FAILED: (2765, "Resource '{resource}' has failed on server '{on}'."),
     events.RESTARTS_USED: (2771, "Maximum restart attempts reached for resource '{resource}'; will not restart."),
+    events.FAILURES_EXHAUSTED: (2768, "Failure threshold exhausted by resource '{resource}'. {text}"),
     events.NO_CANDIDATE: (2769, "Unable to failover resource '{resource}'."),
     events.UNRECOVERABLE: (2678, "'{resource}' on '{on}' has experienced an unrecoverable failure"),
     events.LOST: (1632, "Server '{on}' is being removed from the cluster: {cause}"),

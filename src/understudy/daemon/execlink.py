@@ -7,6 +7,7 @@ does, nor wait without a bound.
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +26,15 @@ from understudy.kinds.catalogue import KINDS
 from understudy.linux.cgroups import find_parent, populated
 from understudy.model.names import ResourceName
 from understudy.model.settings import Settings
-from understudy.ports import ActionOutcome, ActionRequest, Surroundings
+from understudy.model.shown import one_line
+from understudy.ports import ActionOutcome, ActionProgress, ActionRequest, Surroundings
 
 RETURN_S = 10.0
 """How long an executor may be away before it counts as unreachable."""
 PING_S = 3.0
 """In what time an executor answers that has nothing to do for it, on a busy machine too."""
+MOST_SAID = 256
+"""Lines of progress that wait for the daemon's loop; older ones go."""
 _AGAIN_S = 0.02
 _GATHER_S = 0.2
 _LADDER_S = ABORT_S + 5.0
@@ -55,6 +59,8 @@ class ExecutorLink:
         self._groups = CgroupEvents(parent, lambda resource, alive: None if alive else self._note(ResourceName(resource)))
         self._links = NetlinkEvents(lambda place: self._note(self._places[place]), self._around)
         self._mounts = MountEvents(lambda: self._around("mounts"), lambda point: self._note(self._places[point]))
+        self._said: deque[ActionProgress] = deque(maxlen=MOST_SAID)
+        """What actions say of how far they are."""
         self._changed: dict[Surroundings, None] = {}
         """What around the resources has changed, each once."""
         self._gathering: set[str] = set()
@@ -168,11 +174,13 @@ class ExecutorLink:
             raise Unreachable(str(error or "understudy-exec gives no answer"))
         return answer
 
-    async def next_event(self) -> ResourceName | Surroundings:
+    async def next_event(self) -> ResourceName | Surroundings | ActionProgress:
         """See ports.Executor."""
-        while not self._woken and not self._changed:
+        while not self._woken and not self._changed and not self._said:
             self._wake.clear()
             await self._wake.wait()
+        if self._said:
+            return self._said.popleft()
         if not self._woken:
             change = next(iter(self._changed))
             del self._changed[change]
@@ -234,10 +242,18 @@ class ExecutorLink:
                 if answer.get("event") == "neighbour":
                     self._change(Surroundings("neighbour", ResourceName(str(answer.get("resource")))))
                     continue
+                if answer.get("event") == "progress":
+                    self._progress(answer)
+                    continue
                 number = answer.get("id")
                 if isinstance(number, int):
                     self._requests.answer(number, answer)
         self._hang_up()
+
+    def _progress(self, event: Mapping[str, Any]) -> None:
+        resource, text, activity = (one_line(str(event.get(key, ""))) for key in ("resource", "text", "activity"))
+        self._said.append(ActionProgress(ResourceName(resource), text, activity))
+        self._wake.set()
 
     def _hang_up(self) -> None:
         if self._writer:

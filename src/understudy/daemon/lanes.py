@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.acting import Acting
+from understudy.daemon.asked import AskedActions
 from understudy.daemon.epochs import Epochs
 from understudy.daemon.history import History
 from understudy.daemon.looking import Looking
@@ -21,16 +22,20 @@ from understudy.lane.driver import Driver, Taken
 from understudy.lane.happenings import HistoryLine
 from understudy.lane.local import Local
 from understudy.lane.steps import Check, Clean, Climb, LaneAction, LaneStep, Release, Start
+from understudy.model import events
+from understudy.model.custom import AskedAction
 from understudy.model.looks import PAGE_NAMES
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.model.view import Report
-from understudy.ports import Clock, Executor, Guard, Surroundings
+from understudy.ports import ActionProgress, Clock, Executor, Guard, Surroundings
 
 LOOKS_AT_ONCE = 32
 """First looks that run at once: a server that joins may have ten thousand to do."""
 ACTIONS_AT_ONCE = 64
 """The same of all other actions."""
+CUSTOM_AT_ONCE = 16
+"""The same of custom actions."""
 IDLE_S = 30.0
 """The longest that any lane is not asked: a safety net, everything wakes it."""
 
@@ -60,7 +65,12 @@ class Lanes:
             mirror=mirror, executor=executor, clock=clock, history=history, epochs=epochs, driver=self._driver, me=me, looking=looking,
             wake=self._wake,
         )  # fmt: skip
+        self._asked = AskedActions(
+            mirror=mirror, executor=executor, clock=clock, history=history, driver=self._driver, me=me, reported=self._reporting.mention
+        )  # fmt: skip
+        self._reporting.answers = self._asked.answers
         self._acting = Acting(mirror=mirror, executor=executor, guard=guard, epochs=epochs, me=me, unwritten=self._reporting.unwritten)
+        self._custom = ActionSlots(CUSTOM_AT_ONCE, clock)
         self._looks, self._actions = ActionSlots(LOOKS_AT_ONCE, clock), ActionSlots(ACTIONS_AT_ONCE, clock)
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -135,7 +145,11 @@ class Lanes:
     async def _listen(self) -> None:
         while True:
             event = await self._executor.next_event()
-            if not isinstance(event, Surroundings):
+            if isinstance(event, ActionProgress):
+                self._history.record(
+                    events.PROGRESS, resource=event.resource, on=self._me.server, text=event.text, activity=event.activity
+                )  # fmt: skip
+            elif not isinstance(event, Surroundings):
                 self.alarm(event)
             elif self._driver.surroundings(event.kind, event.resource, self._clock.monotonic()):
                 self._wake.set()
@@ -160,7 +174,10 @@ class Lanes:
         """The lanes go by the newest View; those of a witness by one without resources, for it neither runs nor looks at any."""
         changed, self._seen = self._mirror.changes(self._seen), self._mirror.version
         view = self._mirror.view
-        self._driver.see(replace(view, resources={}) if view.witness(self._me.server) else view, changed)
+        seen = replace(view, resources={}) if view.witness(self._me.server) else view
+        self._driver.see(seen, changed)
+        for resource, asked in self._asked.see(seen, changed):
+            self._spawn(self._run_asked(resource, asked))
 
     # --- what a lane has taken upon it ------------------------------------------------------------------------------
 
@@ -187,6 +204,11 @@ class Lanes:
         self._reporting.note()
         self._record_lines(taken, lines)
         self._wake.set()
+
+    async def _run_asked(self, resource: Resource, asked: AskedAction) -> None:
+        """What operators ask for waits for its like, and holds up nothing else."""
+        async with self._custom.slot():
+            await self._asked.run(resource, asked)
 
     def _record_lines(self, taken: Taken, lines: Iterable[HistoryLine]) -> None:
         name, on, activity = taken.resource.name, self._me.server, taken.activity

@@ -18,6 +18,8 @@ from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.driver import Driver, owned_by
 from understudy.lane.report import report_of
 from understudy.model import events
+from understudy.model.custom import AskedAnswer
+from understudy.model.failures import with_earlier
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.model.state import Internal, State
@@ -43,6 +45,8 @@ class Reporting:
     """Set: the lanes run their next round."""
     unwritten: asyncio.Event = field(default_factory=asyncio.Event)
     """Set: there is something to write."""
+    answers: Mapping[ResourceName, AskedAnswer] = field(default_factory=dict)
+    """What came of custom actions that were asked for."""
     _unreported: dict[ResourceName, None] = field(default_factory=dict)
     """What the registry may not know of."""
     _newer: set[ResourceName] = field(default_factory=set)
@@ -72,6 +76,12 @@ class Reporting:
             self._unreported |= dict.fromkeys(view.resources)
             self.unwritten.set()
 
+    def mention(self, name: ResourceName) -> None:
+        """Something of it besides its lane is to be reported."""
+        self._unreported[name] = None
+        self._newer.add(name)
+        self.unwritten.set()
+
     def also_runs(self, names: tuple[ResourceName, ...]) -> None:
         """What runs here and is not registered: the look reports it."""
         self.looking.unregistered = names
@@ -86,8 +96,7 @@ class Reporting:
         changed, self._compared = self.mirror.changes(self._compared), self.mirror.version
         locals, reports = self.driver.locals, self.mirror.view.reports
         names = locals.keys() if changed is None else {*self._newer, *changed, *self.driver.changed}
-        known = ((name, locals[name]) for name in names if name in locals and locals[name].state is not None)
-        found = {name: report_of(local, self.me.server, self.me.incarnation) for name, local in known}
+        found = {name: self._report(name) for name in names if name in locals and locals[name].state is not None}
         newer = {name: report for name, report in found.items() if is_news(reports.get(name, {}).get(self.me.server), report)}
         self._newer = set(newer)
         return newer
@@ -127,7 +136,7 @@ class Reporting:
             return False  # not the one that was remembered
         if view.in_doubt(assignment) or not view.alive(self.me.incarnation):
             return False  # S7: an incarnation that the registry calls over says nothing more; its end is proved otherwise
-        report = report_of(local, self.me.server, self.me.incarnation)
+        report = self._report(resource.name)
         mine = [holder for holder in assignment.holders if holder.incarnation == self.me.incarnation]
         proofs = tuple(Proof(holder=holder, kind="release", epoch=assignment.epoch) for holder in mine)
         after = replace(
@@ -198,8 +207,14 @@ class Reporting:
     def _reports(self, names: dict[ResourceName, None], view: View) -> dict[str, Report]:
         locals, me = self.driver.locals, self.me
         known = [name for name in names if name in view.resources and name in locals]
-        reports = {name: report_of(locals[name], me.server, me.incarnation) for name in known}
+        reports = {name: self._report(name) for name in known}
         return {keys.report(name, me.server): report for name, report in reports.items() if self._worth_writing(name, report)}
+
+    def _report(self, name: ResourceName) -> Report:
+        """What its lane knows, and when it failed here before this daemon's life."""
+        before = self.mirror.view.reports.get(name, {}).get(self.me.server)
+        report = with_earlier(report_of(self.driver.locals[name], self.me.server, self.me.incarnation), before)
+        return replace(report, asked=self.answers[name]) if name in self.answers else report
 
     def _worth_writing(self, name: ResourceName, report: Report) -> bool:
         local = self.driver.locals[name]
@@ -209,7 +224,7 @@ class Reporting:
         before = self.mirror.view.reports.get(name, {}).get(self.me.server)
         if before is None or before.incarnation != report.incarnation:
             # what is OFFLINE and was never here is reported by the look alone: one key for each server, not one for each resource
-            quiet = report.state is State.OFFLINE and report.internal is Internal.STABLE and report.failure is None
+            quiet = report.state is State.OFFLINE and report.internal is Internal.STABLE and report.failure is None and not report.failed_at
             return before is not None or not quiet
         return before != report
 

@@ -84,6 +84,8 @@ def _timeout_s(resource: Resource, action: ActionName) -> float:
             return resource.check_timeout_s
         case "clean" | "abort":
             return resource.clean_timeout_s
+        case "custom":
+            return resource.action_timeout_s
 
 
 def _environment(resource: Resource, epoch: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ import re
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from understudy.agents.aside import aside
 from understudy.agents.contract import Ended
@@ -65,6 +65,27 @@ _BEGIN = f"""\
 [ -x "$1" ] || {{ echo "{_NO_SCRIPT}$1 is not executable for $USER: chmod +x $1"; exit {_NOT_BEGUN}; }}
 exec "$@"
 """
+# The same of a file of variables, one NAME=value a line: it is read, and nothing in it is run.
+_READ = f"""\
+[ -f "$1" ] && [ -r "$1" ] || {{ echo "{_NO_SCRIPT}$1 (ENVIRONMENT_FILE) is not there, or $USER may not read it"; exit {_NOT_BEGUN}; }}
+while IFS= read -r line || [ -n "$line" ]; do
+    case "${{line%%=*}}" in
+        "" | *[!A-Za-z0-9_]* | [0-9]* | _CRS_*) ;;
+        "$line") ;;
+        *) export "$line" ;;
+    esac
+done <"$1"
+shift
+"""
+
+
+class UserAccount(NamedTuple):
+    """Who a command runs as. No `struct_passwd` is kept: Python 3.11 writes a SystemError to standard error when it ends with one."""
+
+    uid: int
+    gid: int
+    home: str
+
 
 
 async def run_command(
@@ -88,14 +109,14 @@ async def run_command(
     account = await _account(request.user)
     if account is None:
         return Ended(status=None, unanswered="no-script", text=f"there is no user {request.user} on this server, as whom it would run\n")
-    if (unsafe := await _unsafe(argv[0], request.user, account, looks)) is not None:
+    if (unsafe := await _unsafe(argv[0], request, account, looks)) is not None:
         return unsafe
     groups.make(request.resource)
     starting = request.action == "start"
     running_before = starting and populated(groups.run(request.resource))
     entered = groups.run(request.resource) if starting else groups.act(request.resource)
     parent = "" if request.action == "check" else str(os.getpid())
-    words = _words(request.user, account, (entered, parent, str(children.files)), argv)
+    words = _words(request, account, (entered, parent, str(children.files)), argv)
     child = children.spawn(words, environment=_environment(request, groups, account), output=capture.fd)
     if starting:
         begun(child.pid)
@@ -104,7 +125,7 @@ async def run_command(
     if child.ended.done():
         code = child.ended.result()
         why = await looks.why_not_run(argv[0]) if code in _UNSURE else ""
-        return _answer(code, capture.text(), check=request.action == "check", why_not_run=why)
+        return _answer(code, capture.text(), request, why_not_run=why)
     overran = not halted.done()
     if overran and abort:
         await abort()
@@ -113,10 +134,15 @@ async def run_command(
     return Ended(status=None, text=capture.text(), unanswered="overran" if overran else "halted", killed=killed and bool(done))
 
 
-async def _unsafe(path: str, user: str, account: pwd.struct_passwd, looks: ScriptLooks) -> Ended | None:
+def _called(request: ActionRequest) -> str:
+    """What is run, to people."""
+    return request.parameters.get("called", "action script")
+
+
+async def _unsafe(path: str, request: ActionRequest, account: UserAccount, looks: ScriptLooks) -> Ended | None:
     """If others could choose what runs as this user."""
-    changeable = await looks.who_may_change(path, Owner(account.pw_uid, account.pw_gid))
-    text = f"the action script is not run as {user}, because others may change it: {changeable}\n"
+    changeable = await looks.who_may_change(path, Owner(account.uid, account.gid))
+    text = f"the {_called(request)} is not run as {request.user}, because others may change it: {changeable}\n"
     return Ended(status=None, unanswered="no-script", text=text) if changeable else None
 
 
@@ -131,8 +157,9 @@ def _crowd(request: ActionRequest, groups: Groups) -> Ended | None:
     return Ended(status=None, unanswered="overran", text=text)
 
 
-def _answer(code: int, text: str, *, check: bool, why_not_run: str) -> Ended:
+def _answer(code: int, text: str, request: ActionRequest, *, why_not_run: str) -> Ended:
     """An end by a signal is an answer of an action that changes something: it failed, as in a shell. A check that died gave no answer."""
+    check, called = request.action == "check", _called(request)
     *_, last = text.rstrip("\n").split("\n")
     if code < 0:
         text = f"{text}ended by signal {-code} ({signal.strsignal(-code)})\n"
@@ -140,14 +167,14 @@ def _answer(code: int, text: str, *, check: bool, why_not_run: str) -> Ended:
     if code == _NOT_BEGUN and last.startswith(_NO_GROUP):
         return Ended(status=None, unanswered="not-begun", text=last.removeprefix(_NO_GROUP) + "\n")
     if code == _NOT_BEGUN and last.startswith(_NO_SCRIPT):
-        return Ended(status=None, unanswered="no-script", text=f"action script {last.removeprefix(_NO_SCRIPT)}\n")
+        return Ended(status=None, unanswered="no-script", text=f"{called} {last.removeprefix(_NO_SCRIPT)}\n")
     if (check and code and _NO_PROCESS.search(last)) or (code in (126, 127) and last.startswith("setpriv: ")):
         why = "no process could be created for it, or for what it calls: look for what creates so many (ulimit -u of its user, pids.max)"
         return Ended(status=None, unanswered="not-begun", text=f"{text}{why}\n")
     if why_not_run:
-        return Ended(status=None, unanswered="no-script", text=f"the action script cannot be executed: {why_not_run}\n")
+        return Ended(status=None, unanswered="no-script", text=f"the {called} cannot be executed: {why_not_run}\n")
     if code in (126, 127) and last.startswith(f"{_SHELL}: "):
-        why = f"the action script cannot be executed ({last.rpartition(': ')[2]}): look at its first line"
+        why = f"the {called} cannot be executed ({last.rpartition(': ')[2]}): look at its first line"
         return Ended(status=None, unanswered="no-script", text=f"{why}, which names what should read it, and at its line ends\n")
     return Ended(status=code, text=text)
 
@@ -162,20 +189,23 @@ async def _end(request: ActionRequest, child: Child, groups: Groups, *, spare_se
     return await kill_and_see(path, SURVIVOR_S)
 
 
-def _words(user: str, account: pwd.struct_passwd, place: Sequence[str], argv: Sequence[str]) -> Sequence[str]:
-    """The command: enter the group as root, become the user, look at the script, and become it."""
+def _words(request: ActionRequest, account: UserAccount, place: Sequence[str], argv: Sequence[str]) -> Sequence[str]:
+    """The command: enter the group as root, become the user, read the file of variables if there is one, look at the script, and become
+    it."""
+    user, variables = request.user, request.parameters.get("ENVIRONMENT_FILE", "")
+    begin, argv = (_READ + _BEGIN, (variables, *argv)) if variables else (_BEGIN, argv)
     if user == "root":
-        return ("/bin/sh", "-c", _ENTER + _BEGIN, _SHELL, *place, *argv)
-    become = ("setpriv", "--reuid", user, "--regid", str(account.pw_gid), "--init-groups", "--")
-    return ("/bin/sh", "-c", _ENTER + 'exec "$@"', _SHELL, *place, *become, "/bin/sh", "-c", _BEGIN, _SHELL, *argv)
+        return ("/bin/sh", "-c", _ENTER + begin, _SHELL, *place, *argv)
+    become = ("setpriv", "--reuid", user, "--regid", str(account.gid), "--init-groups", "--")
+    return ("/bin/sh", "-c", _ENTER + 'exec "$@"', _SHELL, *place, *become, "/bin/sh", "-c", begin, _SHELL, *argv)
 
 
-def _environment(request: ActionRequest, groups: Groups, account: pwd.struct_passwd) -> Mapping[str, str]:
+def _environment(request: ActionRequest, groups: Groups, account: UserAccount) -> Mapping[str, str]:
     basics = {
         MARK: groups.parent,
         "PATH": PATH,
         "LC_ALL": "C.UTF-8",
-        "HOME": account.pw_dir,
+        "HOME": account.home,
         "USER": request.user,
         NAME: str(request.resource),
         "_CRS_EPOCH": str(request.epoch),
@@ -185,11 +215,11 @@ def _environment(request: ActionRequest, groups: Groups, account: pwd.struct_pas
     return {**basics, **passable(request.environment), MARK: groups.parent}
 
 
-_ROOT = pwd.struct_passwd(("root", "x", 0, 0, "root", "/root", "/bin/sh"))
-_accounts: dict[str, tuple[float, pwd.struct_passwd]] = {}
+_ROOT = UserAccount(0, 0, "/root")
+_accounts: dict[str, tuple[float, UserAccount]] = {}
 
 
-async def _account(user: str) -> pwd.struct_passwd | None:
+async def _account(user: str) -> UserAccount | None:
     """The user, or None: there is none. Kept for a minute, as a look costs as much as a fork and may ask a server. OSError: no answer."""
     if user == "root":
         return _ROOT
@@ -205,5 +235,6 @@ async def _account(user: str) -> pwd.struct_passwd | None:
         if kept is not None:
             return kept[1]  # as last seen: better than not to act
         raise OSError(f"user {user} could not be looked up within {_ACCOUNT_S:g} s") from None
-    _accounts[user] = now, found
-    return found
+    account = UserAccount(found.pw_uid, found.pw_gid, found.pw_dir)
+    _accounts[user] = now, account
+    return account

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 
 from understudy.agents.catalogue import AGENTS
 from understudy.agents.contract import silence
+from understudy.agents.output import read_output
+from understudy.executor.beside import gives_way, in_the_way
 from understudy.executor.lease import needs_lease, why_not
 from understudy.kinds.catalogue import KINDS
 from understudy.kinds.script import PARTIAL, read_status
 from understudy.model.actions import Unanswered
 from understudy.model.names import Incarnation, ResourceName
-from understudy.ports import ActionName, ActionOutcome, ActionRequest, Evidence
+from understudy.ports import ActionName, ActionOutcome, ActionProgress, ActionRequest, Evidence
 
 _DOWN = 1
 
@@ -97,6 +99,7 @@ class FakeExecutor:
         """Why no action can be begun: no process, no descriptor, no room."""
         self._in_flight: dict[ResourceName, list[_InFlight]] = {}
         self._woken: dict[ResourceName, None] = {}
+        self._said: list[ActionProgress] = []
         self._wake = asyncio.Event()
 
     def service(self, resource: ResourceName) -> FakeService:
@@ -167,11 +170,13 @@ class FakeExecutor:
         """See ports.Executor."""
         return self.nothing_begins
 
-    async def next_event(self) -> ResourceName:
+    async def next_event(self) -> ResourceName | ActionProgress:
         """See ports.Executor."""
-        while not self._woken:
+        while not self._woken and not self._said:
             self._wake.clear()
             await self._wake.wait()
+        if self._said:
+            return self._said.pop(0)
         resource = next(iter(self._woken))
         del self._woken[resource]
         return resource
@@ -180,6 +185,10 @@ class FakeExecutor:
         request, service = flight.request, self.service(flight.request.resource)
         wanted_s = float("inf") if request.action in service.hangs else service.took_s.get(request.action, 0.0)
         lived_before = service.alive
+        said = read_output("\n".join(service.says.get(request.action, ()))).progress if request.action != "check" else ()
+        if said:
+            self._said += [ActionProgress(request.resource, text, request.activity) for text in said]
+            self._wake.set()
         await asyncio.wait({flight.halted}, timeout=min(wanted_s, request.timeout_s))
         if flight.halted.done() or wanted_s > request.timeout_s:
             overran = not flight.halted.done()
@@ -238,9 +247,9 @@ class FakeExecutor:
         return silence("refused", unleased) if unleased else None
 
     async def _make_way(self, request: ActionRequest) -> ActionOutcome | None:
-        while request.action != "abort" and (others := self._in_flight.get(request.resource)):
+        while others := [other for other in self._in_flight.get(request.resource, ()) if in_the_way(request.action, other.request.action)]:
             for other in others:
-                if other.request.action != "check" or request.action == "check":
+                if not gives_way(request.action, other.request.action):
                     return silence("refused", f"{request.action} of {request.resource} refused: its {other.request.action} is in flight")
             _halt(others[0])
             await others[0].ended

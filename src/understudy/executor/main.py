@@ -58,6 +58,7 @@ class Server:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         runner.waits.answered = self._send_answered
+        runner.progressed = self._send_progress
         self._actions = ActionLog()
         self._daemon: asyncio.StreamWriter | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,6 +79,12 @@ class Server:
         """Of our own accord: what this resource's start failed over is so no more."""
         if self._daemon is not None and not self._daemon.is_closing():
             self._daemon.write(encode({"event": "neighbour", "resource": resource}))
+
+    def _send_progress(self, request: ActionRequest, text: str) -> None:
+        """Of our own accord: how far an action is."""
+        if self._daemon is not None and not self._daemon.is_closing():
+            event = {"event": "progress", "resource": request.resource, "text": text, "activity": request.activity}
+            self._daemon.write(encode(event))
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from understudy.agents.catalogue import AGENTS, ANNOUNCES
 from understudy.agents.contract import Agent, Ended, refusal, silence
-from understudy.agents.groups import Groups, group_name, kill_and_see, resource_of
+from understudy.agents.groups import Groups, group_name, kill_and_see, resource_of, terminate_and_see
 from understudy.agents.neighbours import ANNOUNCE_AT_S
+from understudy.executor.beside import gives_way, in_the_way
 from understudy.executor.capture import GROWN, Capture, cut
 from understudy.executor.children import Children
 from understudy.executor.command import ABORT_S, SURVIVOR_S, run_command
@@ -27,6 +28,7 @@ from understudy.executor.lease import holder, needs_lease, why_not
 from understudy.executor.limits import in_words, is_scarce
 from understudy.executor.outside import Outside
 from understudy.executor.pressure import Pressure
+from understudy.executor.progress import ProgressLines
 from understudy.executor.rooms import Rooms
 from understudy.executor.scriptlooks import ScriptLooks
 from understudy.executor.siteplaces import SitePlaces
@@ -36,7 +38,7 @@ from understudy.holdings.listing import KillListFile
 from understudy.kinds.catalogue import KINDS
 from understudy.kinds.kind import ResourceKind
 from understudy.kinds.observed import Observed
-from understudy.linux.cgroups import populated
+from understudy.linux.cgroups import populated, processes
 from understudy.ports import ActionOutcome, ActionRequest
 
 _STARTING, _STARTED = ".starting", ".out"
@@ -66,6 +68,7 @@ class InFlight:
         abort = self._abort if request.action in ("start", "stop") and self.agent.abort else None
         try:
             capture = runner.capture_for(request)
+            progress = ProgressLines(request, capture, runner.progressed)
             try:
                 return await run_command(
                     request, argv, groups=runner.groups, children=runner.children, looks=runner.looks,
@@ -73,6 +76,7 @@ class InFlight:
                     begun=functools.partial(runner.outside.starts, request.resource),
                 )  # fmt: skip
             finally:
+                progress.end()
                 runner.captured(request, capture)
         except OSError as error:
             return Ended(status=None, unanswered="not-begun", text=f"{request.action} cannot be begun: {in_words(error)}\n")
@@ -84,6 +88,17 @@ class InFlight:
     def housed(self, resource: str) -> bool | None:
         """See contract.Context."""
         return self._runner.housed(resource)
+
+    def processes(self, resource: str) -> tuple[int, ...]:
+        """See contract.Context."""
+        return tuple(processes(self._runner.groups.run(resource)))
+
+    async def end(self, request: ActionRequest, *, gently: bool) -> bool:
+        """See contract.Context."""
+        group = self._runner.groups.run(request.resource)
+        if not gently:
+            return await kill_and_see(group, request.timeout_s)
+        return await terminate_and_see(group, request.timeout_s, self.halted)
 
     def moved_out(self, resource: str) -> None:
         """See contract.Context."""
@@ -128,6 +143,8 @@ class Runner:
         self._seen_housed: set[str] = set()
         self._printing: list[Capture] = []
         self.waits = AgentQuestions()
+        self.progressed: Callable[[ActionRequest, str], None] = lambda request, text: None
+        """Told what actions say of how far they are."""
         self._repeats: dict[str, list[asyncio.TimerHandle]] = {}
         self._repeated: dict[str, tuple[Sequence[float], Callable[[], None]]] = {}
         self._actions = run_dir / "actions"
@@ -322,9 +339,9 @@ class Runner:
 
     async def _make_way(self, request: ActionRequest) -> str | None:
         """Why this action may not begin beside what is in flight; a check in its way is ended."""
-        while request.action != "abort" and (others := self._in_flight.get(request.resource)):
+        while others := [other for other in self._in_flight.get(request.resource, ()) if in_the_way(request.action, other.request.action)]:
             for other in others:
-                if other.request.action != "check" or request.action == "check":
+                if not gives_way(request.action, other.request.action):
                     return f"{request.action} of {request.resource} refused: its {other.request.action} is in flight"
             others[0].halt()
             await asyncio.wait({others[0].ended})  # bounded by the kill ladder

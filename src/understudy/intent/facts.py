@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from understudy.intent.refusal import Declined
 from understudy.model.dependencies import Registered
+from understudy.model.failures import in_window
 from understudy.model.namers import NOBODY, namers, on_types
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import Dependency, DependencyKind, Resource
@@ -161,6 +162,7 @@ def values(instance: Instance) -> Mapping[str, str]:
         "ID": f"{instance.resource.name} {cardinality_id(instance)} 1",
         "INCARNATION": str(report.starts if report else 0),
         "RESTART_COUNT": str(report.restarts if report else 0),
+        "FAILURE_COUNT": str(len(in_window(instance.resource, instance.failures))),
     }
 
 

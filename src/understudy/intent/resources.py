@@ -99,7 +99,7 @@ def modify(view: View, change: ResourceChange, operator: Operator) -> Modifying:
     """What is to be written; nothing if nothing differs. BadInput says what is wrong with it."""
     before = find(view, change.name)
     definition = _after(view, change)
-    resource = validate(definition, registered(view), force=change.force)
+    resource = validate(definition, registered(view), force=change.force, kept=view.definitions[change.name].attributes)
     if not change.force:
         check_servers(servers(view, operator.settings), before.attributes, change.attributes)
     effects = changed(before, resource, view.types)

@@ -79,7 +79,7 @@ def _troubles(view: View, after: View, found: Definitions) -> Iterator[str]:
             yield f"server pool '{pool.name}': {error}"
     for name, definition in found.resources.items():
         try:
-            validate(definition, registered(after), force=True)
+            validate(definition, registered(after), force=True, kept=definition.attributes)
         except (BadInput, ValueError) as error:
             yield f"resource '{name}': {error}"
     try:

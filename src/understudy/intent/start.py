@@ -13,6 +13,7 @@ from understudy.intent.refusal import Declined, Refusal
 from understudy.intent.steps import InSteps, at_once
 from understudy.intent.targets import aimed, is_aimed, said, wanted_on
 from understudy.model import events
+from understudy.model.failures import unavailable
 from understudy.model.names import PoolName, ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import DependencyKind
@@ -203,10 +204,10 @@ def _targets(view: View, wanted: Collection[ResourceName], command: StartCommand
     for name in wanted:
         local, named = view.resources[name].local, name in command.asked
         if name in command.as_before and local:
-            found[name] = replace(command.as_before[name], by=operator.by, era=view.era)
-        elif named and not is_aimed(view, name, Target.ONLINE, command.server):
+            found[name] = replace(command.as_before[name], by=operator.by, era=view.era, start_id=operator.token)
+        elif named and (failed_too_often(view, name, command.server) or not is_aimed(view, name, Target.ONLINE, command.server)):
             found[name] = aimed(view, name, Target.ONLINE, operator, command.server)
-        elif not named and view.target(name) is not Target.ONLINE and not (local and wanted_on(view, name)):
+        elif not named and (failed_too_often(view, name) or not (view.target(name) is Target.ONLINE or (local and wanted_on(view, name)))):
             found[name] = aimed(view, name, Target.ONLINE, operator)
     return found
 
@@ -215,7 +216,7 @@ def start_where(view: View, places: PlacesAsked, operator: Operator) -> Edit:
     """The groups are wanted, each on the server that is named for it, with `-n` and without a question: who may not be there (any more)
     is placed by policy. For a cluster in which nothing runs yet."""
     wanted = [name for group in places for name in group]
-    begins = [name for name in wanted if view.target(name) is not Target.ONLINE]
+    begins = [name for name in wanted if view.target(name) is not Target.ONLINE or failed_too_often(view, name)]
     return _written(view, {name: aimed(view, name, Target.ONLINE, operator) for name in begins}, places, operator, wanted=wanted)
 
 
@@ -243,6 +244,15 @@ def _written(
             HistoryEntry(kind=events.TARGET_SET, resource=name, text=said(view, name, record)) for name, record in targets.items()
         ),
     )
+
+
+def failed_too_often(view: View, name: ResourceName, server: ServerName | None = None) -> bool:
+    """FAILURE_THRESHOLD: it is wanted, and waits for this very command; of a local resource, an instance is (on this server)."""
+    resource = view.resources[name]
+    among: Collection[ServerName | None] = (None,)
+    if resource.local:
+        among = view.present() if server is None else (server,)
+    return any(unavailable(view, resource, place) for place in among)
 
 
 def _checked_places(

@@ -12,13 +12,15 @@ from understudy.model.view import TargetRecord, View
 
 def aimed(view: View, name: ResourceName, target: Target, operator: Operator, server: ServerName | None = None) -> TargetRecord:
     """The record by which this is wanted from now on; on one server only where it is named and the resource is local."""
-    fresh = TargetRecord(target=target, by=operator.by, era=view.era)
+    start_id = operator.token if target is Target.ONLINE else ""
+    fresh = TargetRecord(target=target, by=operator.by, era=view.era, start_id=start_id)
     if server is None or not view.resources[name].local:
         return fresh
     before = view.targets.get(name, TargetRecord(target=Target.OFFLINE))
     known = {*servers(view, operator.settings)}  # who was removed from the cluster is named no more
     others = {other for other in before.otherwise if other in known and other != server}
-    return replace(fresh, target=before.target, otherwise=tuple(sorted(others if target is before.target else {*others, server})))
+    otherwise = tuple(sorted(others if target is before.target else {*others, server}))
+    return replace(before, by=operator.by, era=view.era, otherwise=otherwise, start_id=start_id or before.start_id)
 
 
 def is_aimed(view: View, name: ResourceName, target: Target, server: ServerName | None = None) -> bool:

@@ -11,7 +11,7 @@ from understudy.intent.facts import may_be_running, registered, servers
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.model import events
-from understudy.model.attributes import READ_ONLY
+from understudy.model.attributes import ATTRIBUTES, READ_ONLY, check_only
 from understudy.model.messages import words
 from understudy.model.names import TypeName
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
@@ -115,10 +115,10 @@ def delete(view: View, names: tuple[TypeName, ...]) -> Edit:
 def _resolved(definition: Definition, view: View, after: View) -> Resource:
     """The resource under the changed type; refused if that breaks a definition that was well before."""
     try:
-        return validate(definition, registered(after), force=True)
+        return validate(definition, registered(after), force=True, kept=definition.attributes)
     except BadInput:
         try:
-            validate(definition, registered(view), force=True)
+            validate(definition, registered(view), force=True, kept=definition.attributes)
         except BadInput:
             return resolve(definition, after.types)
         raise
@@ -149,6 +149,8 @@ def _check(record: TypeRecord, view: View) -> None:
             raise BadAttribute(words(2729, name), code=2729)
         if name in ("TYPE_VERSION", "AGENT_FILENAME") and name in inherited and inherited[name] != value:
             raise BadAttribute(words(2729, name), code=2729)
+        if name in ATTRIBUTES and name in inherited:
+            check_only(ATTRIBUTES[name], name, value, inherited[name])
 
 
 def _own(view: View, name: TypeName) -> TypeRecord:

@@ -9,6 +9,7 @@ from enum import Enum
 
 from understudy.intent.facts import RUNNING
 from understudy.intent.targets import is_aimed, wanted_on
+from understudy.model.failures import unavailable
 from understudy.model.membership import has_instance
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import DependencyKind
@@ -37,6 +38,8 @@ def started(view: View, name: ResourceName) -> Verdict:
     if resource is not None and resource.local:
         return _local_started(view, name, wanted_on(view, name))
     if resource is None or view.target(name) is not Target.ONLINE:
+        return Verdict.FAILED
+    if unavailable(view, resource):
         return Verdict.FAILED
     assignment = view.assignments.get(name)
     if assignment is None or view.requests_about(name):
@@ -195,7 +198,7 @@ def _local_started(view: View, name: ResourceName, places: Sequence[ServerName])
         report = view.report(name, server)
         if report is not None and report.state in RUNNING and report.internal is Internal.STABLE:
             verdicts.append(Verdict.DONE)
-        elif report is not None and report.failure is not None:
+        elif (report is not None and report.failure is not None) or unavailable(view, view.resources[name], server):
             verdicts.append(Verdict.FAILED)
         else:
             verdicts.append(Verdict.PENDING)

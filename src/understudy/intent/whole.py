@@ -73,6 +73,6 @@ def _check_definitions(intent: Intent) -> None:
     for definition in intent.definitions.values():
         known = Registered(resources=resources, types=intent.types, pools=intent.pools)
         try:
-            resources[definition.name] = validate(definition, known, force=True)
+            resources[definition.name] = validate(definition, known, force=True, kept=definition.attributes)
         except BadInput as error:
             raise BadInput(f"resource {definition.name}: {error} Correct the file.") from None

@@ -2,7 +2,8 @@
 
   kind.py       what there is to say of a kind           observed.py   what an action found, in one word
   script.py     action scripts                           address.py    virtual addresses
-  network.py    networks                                 catalogue.py  all of them, a row each
+  application.py programs without a script               network.py    networks
+  catalogue.py  all of them, a row each
 What a kind does on a server is its agent's (`agents/NAME.py`). Called by: model (types, resources), lane, policy, daemon, executor.
 Must never: know a View, a server or a clock; a kind is asked about one resource's attributes.
 """

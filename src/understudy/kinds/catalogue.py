@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from understudy.kinds import address, network, script
+from understudy.kinds import address, application, network, script
 from understudy.kinds.kind import BuiltInType, OwnAttribute, ResourceKind
 
-KINDS: dict[str, ResourceKind] = {kind.name: kind for kind in (script.KIND, address.KIND, network.KIND)}
+KINDS: dict[str, ResourceKind] = {kind.name: kind for kind in (script.KIND, application.KIND, address.KIND, network.KIND)}
 
 
 def kind_of(lineage: Iterable[str]) -> ResourceKind:

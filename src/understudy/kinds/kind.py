@@ -96,6 +96,14 @@ def _nowhere(resource: Described) -> str:
     return ""
 
 
+def _no_files(resource: Described) -> tuple[tuple[str, str], ...]:
+    return ()
+
+
+def _no_trouble(resource: Described) -> tuple[str, str] | None:
+    return None
+
+
 def _never(resource: Described) -> bool:
     return False
 
@@ -126,10 +134,14 @@ class ResourceKind:
     holds, and a lapse ends that."""
     only_looked_at: bool = False
     """Nothing of it runs: start and stop begin and end the looking, need no lease, and a leaving server keeps it to the end."""
+    custom: bool = False
+    """Whether it can be asked for actions of its own (ACTIONS)."""
     address: Callable[[Described], str] = _nowhere
     """The virtual address that it is, as an operator wrote it; empty: it is none."""
-    script: Callable[[Described], str] = _nowhere
-    """The file on each server that it needs to act; empty: none."""
+    files: Callable[[Described], tuple[tuple[str, str], ...]] = _no_files
+    """The programs on each server that it needs to act: each with the attribute that names it."""
+    trouble: Callable[[Described], tuple[str, str] | None] = _no_trouble
+    """What of it cannot be used as it is: the attribute, and why; None: nothing."""
 
     def type_named(self, name: str) -> BuiltInType | None:
         """The built-in type of this name, if it is one of this kind."""

@@ -4,7 +4,7 @@ Its types are the two roots, so that any type without a nearer kind is of this o
 """
 
 from understudy.holdings.holding import Holding, MountHolding, NamespaceHolding
-from understudy.kinds.kind import BuiltInType, Described, OwnAttribute, Parameters, ResourceKind, Site, Wake
+from understudy.kinds.kind import BuiltInType, Described, Parameters, ResourceKind, Site, Wake
 from understudy.kinds.observed import Observed, plainly
 
 CLUSTER = "cluster_resource"
@@ -12,7 +12,6 @@ LOCAL = "local_resource"
 UNCLEAR, PARTIAL = 3, 4
 """Exit statuses of a check that are neither yes (0) nor no (all others)."""
 _CHECKS = {0: Observed.ONLINE, PARTIAL: Observed.PARTIAL, UNCLEAR: Observed.UNCLEAR}
-_APPLICATION = ("STOP_PROGRAM", "CLEAN_PROGRAM", "CHECK_PROGRAMS", "PID_FILES", "EXECUTABLE_NAMES", "ENVIRONMENT_FILE", "ENVIRONMENT_VARS")
 
 
 def read_status(action: str, status: int) -> Observed:
@@ -20,26 +19,36 @@ def read_status(action: str, status: int) -> Observed:
     return _CHECKS.get(status, Observed.OFFLINE) if action == "check" else plainly(action, status == 0)
 
 
-def _parameters(resource: Described, site: Site) -> dict[str, str]:
+def held(resource: Described) -> dict[str, str]:
+    """The parameters that say what a start may leave outside the control group."""
     attributes = resource.attributes
-    held = {
+    found = {
         "mount_point": attributes.get("MOUNT_POINT", "").rstrip("/"),
         "network_namespaces": " ".join(attributes.get("NETWORK_NAMESPACES", "").split()),
     }
-    return {"script": attributes.get("ACTION_SCRIPT", ""), **{name: value for name, value in held.items() if value}}
+    return {name: value for name, value in found.items() if value}
 
 
-def _holdings(parameters: Parameters) -> tuple[Holding, ...]:
+def _parameters(resource: Described, site: Site) -> dict[str, str]:
+    return {"script": resource.attributes.get("ACTION_SCRIPT", ""), **held(resource)}
+
+
+def _files(resource: Described) -> tuple[tuple[str, str], ...]:
+    path = resource.attributes.get("ACTION_SCRIPT", "")
+    return (("ACTION_SCRIPT", path),) if path else ()
+
+
+def holdings(parameters: Parameters) -> tuple[Holding, ...]:
     point, patterns = parameters.get("mount_point", ""), parameters.get("network_namespaces", "").split()
     return (*(NamespaceHolding(pattern) for pattern in dict.fromkeys(patterns)), *((MountHolding(point),) if point else ()))
 
 
-def _wakes(parameters: Parameters) -> tuple[Wake, ...]:
+def wakes(parameters: Parameters) -> tuple[Wake, ...]:
     point = parameters.get("mount_point", "")
     return (Wake("mount", point),) if point else ()
 
 
-def _mounts(resource: Described) -> bool:
+def mounts(resource: Described) -> bool:
     return bool(resource.attributes.get("MOUNT_POINT", ""))
 
 
@@ -47,20 +56,16 @@ KIND = ResourceKind(
     name="script",
     types=(
         BuiltInType(name=CLUSTER, base=None),
-        BuiltInType(
-            name="generic_application",
-            base=CLUSTER,
-            own=(OwnAttribute(name="START_PROGRAM", required=True), *(OwnAttribute(name=name, effect="reload") for name in _APPLICATION)),
-        ),
         BuiltInType(name=LOCAL, base=None),
         BuiltInType(name="ora.cluster_resource.type", base=CLUSTER, defaults={"SERVER_POOLS": "*"}),
         BuiltInType(name="ora.local_resource.type", base=LOCAL),
     ),
     parameters=_parameters,
-    holdings=_holdings,
-    wakes=_wakes,
+    holdings=holdings,
+    wakes=wakes,
     waits_for=frozenset({"link", "mounts"}),
     housed=True,
-    guarded_without_processes=_mounts,
-    script=lambda resource: resource.attributes.get("ACTION_SCRIPT", ""),
+    custom=True,
+    guarded_without_processes=mounts,
+    files=_files,
 )

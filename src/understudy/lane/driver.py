@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from understudy.kinds.kind import Around
-from understudy.lane.happenings import Alarm, AroundChanged, Charged, HistoryLine, Instant, LaneUpdate, Renewed
+from understudy.lane.happenings import Alarm, AroundChanged, Charged, HistoryLine, Instant, LaneUpdate, Redefined, Renewed
 from understudy.lane.local import Budget, Local
-from understudy.lane.neighbours import Here
+from understudy.lane.neighbours import Here, failures_here
 from understudy.lane.order import LaneOrder
 from understudy.lane.outcome import begin, ended
 from understudy.lane.phases import Climbing, Starting, Unseen
@@ -23,7 +23,9 @@ from understudy.lane.sooner import concerns
 from understudy.lane.steps import Charge, Check, Clean, Climb, LaneAction, LaneStep, Release, Start, Wait
 from understudy.lane.table import happened
 from understudy.model.actions import ActionOutcome
+from understudy.model.failures import counted_after
 from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.profile import reloads
 from understudy.model.resource import Resource
 from understudy.model.state import Internal
 from understudy.model.view import Assignment, View
@@ -129,7 +131,7 @@ class Driver:
         if view.resources is not before.resources:
             self._lane_order.see(view.resources, view.types, changed, leaving=self._leaving)
         for name in (*view.resources, *self._gone(view)) if changed is None else self._in_order(changed):
-            self._see_resource(view, name)
+            self._see_resource(before, view, name)
             self._see_target(before, view, name)
         if changed is None:
             self.ask_all()
@@ -138,7 +140,7 @@ class Driver:
         self._stale |= asked
         self._sorted = True
 
-    def _see_resource(self, view: View, name: ResourceName) -> None:
+    def _see_resource(self, before: View, view: View, name: ResourceName) -> None:
         resource, local = view.resources.get(name), self.locals.get(name)
         if resource is None:
             self._forget(name)
@@ -150,6 +152,10 @@ class Driver:
             self.in_flight.pop(name, None)
             local = self._first(resource)
             self._remember(local)
+        was = before.resources.get(name)
+        if was is not None and was is not resource and was.uid == resource.uid and was != resource:
+            self._keep(happened(local, Redefined(before=was, after=resource, acts_anew=reloads(was, resource))))
+            local = self.locals[name]
         assignment = view.assignments.get(name)
         if assignment is not None and assignment.epoch > local.budget.assigned and owned_by(assignment, self.incarnation):
             self._keep(happened(local, Renewed(epoch=assignment.epoch)))
@@ -334,8 +340,7 @@ class Driver:
         activity = self._activity(local, step)
         match step:
             case Charge(down):
-                at = self.instant(resource, here.now, wall, empty=local.empty)
-                lines = self._keep(happened(local, Charged(resource=resource, down=down, at=at)))
+                lines = self._keep(happened(local, self._charged(here, local, resource, down, wall)))
             case Release():
                 self.releasing.add(resource.name)
                 lines = ()
@@ -346,6 +351,12 @@ class Driver:
         if after.action is not None:
             self.in_flight[resource.name] = taken
         return taken
+
+    def _charged(self, here: Here, local: Local, resource: Resource, down: tuple[ResourceName, ...], wall: float) -> Charged:
+        at = self.instant(resource, here.now, wall, empty=local.empty)
+        return Charged(
+            resource=resource, down=down, at=at, after=counted_after(here.view, resource), failures=failures_here(here, resource)
+        )  # fmt: skip
 
     def _activity(self, local: Local, step: LaneAction | Charge | Release) -> str:
         """A start has one together with the check that confirms it, a stop ladder with all its rungs and checks; any other action has one

@@ -157,6 +157,10 @@ class Charged:
     resource: Resource
     down: tuple[ResourceName, ...]
     at: Instant
+    after: str = ""
+    """What the failures that count came after, by the View (`model/failures.py`)."""
+    failures: tuple[float, ...] = ()
+    """Those before this one, of all servers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,13 +170,23 @@ class Renewed:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redefined:
+    """Its definition is another from now on."""
+
+    before: Resource
+    after: Resource
+    acts_anew: bool = False
+    """Its actions may do otherwise (`model/attributes.py`: RELOAD)."""
+
+
 Happening = (
     CheckBegun | StartBegun | CleanBegun | RungBegun
     | ActionDone | ActionFailed | ActionHeld | CheckUp | CheckDown | CheckSilent | CheckHeld
-    | Alarm | AroundChanged | Charged | Renewed
+    | Alarm | AroundChanged | Charged | Renewed | Redefined
 )  # fmt: skip
 HAPPENINGS: tuple[type[Happening], ...] = (
     CheckBegun, StartBegun, CleanBegun, RungBegun,
     ActionDone, ActionFailed, ActionHeld, CheckUp, CheckDown, CheckSilent, CheckHeld,
-    Alarm, AroundChanged, Charged, Renewed,
+    Alarm, AroundChanged, Charged, Renewed, Redefined,
 )  # fmt: skip

@@ -69,6 +69,10 @@ class Local:
     starts: int = 0
     changed_wall: float = 0.0
     started_wall: float = 0.0
+    failed_at: tuple[float, ...] = ()
+    """When it failed here in this daemon's life, as far as that counts, by the wall clock; what was before is in the report."""
+    failed_after: str = ""
+    """Which start by hand that was after (`model/failures.py`)."""
 
     @property
     def state(self) -> State | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from understudy.lane.local import Local
 from understudy.lane.phases import Climbing, Starting, Stuck
+from understudy.model.failures import are_counted, counted_after, failures, too_many
 from understudy.model.membership import has_instance
 from understudy.model.namers import NOBODY, namers
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
@@ -216,16 +217,28 @@ def is_mine(here: Here, name: ResourceName) -> bool:
 
 
 def wanted_here(here: Here, resource: Resource) -> bool:
-    """Whether it is to run on this server: wanted, and this incarnation's (a local resource is everybody's). On a server that leaves,
-    nothing is but its networks, which are only looked at."""
+    """Whether it is to run on this server: wanted, not unavailable, and this incarnation's (a local resource is everybody's). On a server
+    that leaves, nothing is but its networks, which are only looked at."""
     if here.leaving and not resource.kind.only_looked_at:
         return False
-    if here.view.target_on(resource.name, here.server) is not Target.ONLINE:
+    if here.view.target_on(resource.name, here.server) is not Target.ONLINE or is_unavailable(here, resource):
         return False
     assignment = here.view.assignments.get(resource.name)
     if resource.local:
         return has_instance(here.view, resource, here.server)
     return assignment is not None and assignment.owner is not None and assignment.owner.incarnation == here.incarnation
+
+
+def is_unavailable(here: Here, resource: Resource) -> bool:
+    """Whether it has failed too often (FAILURE_THRESHOLD), by what is reported and what this server knows itself."""
+    return are_counted(resource) and too_many(resource, failures_here(here, resource))
+
+
+def failures_here(here: Here, resource: Resource) -> tuple[float, ...]:
+    """The failures that count, this server's newest included."""
+    local = here.locals.get(resource.name)
+    own = () if local is None or local.failed_after != counted_after(here.view, resource) else local.failed_at
+    return failures(here.view, resource, here.server, own)
 
 
 def _may_run(here: Here, local: Local) -> bool:
@@ -288,6 +301,6 @@ def _coming_up(here: Here, name: ResourceName) -> bool:
         return True
     assignment = here.view.assignments.get(name)
     mine = resource.local or (assignment is not None and assignment.sole_holder(here.incarnation))
-    wanted = here.view.target_on(name, here.server) is Target.ONLINE
+    wanted = here.view.target_on(name, here.server) is Target.ONLINE and not is_unavailable(here, resource)
     idle = local.state is State.OFFLINE and local.budget.failure is None and local.budget.retry_at <= here.now
     return mine and wanted and idle and not missing_to_start(here, resource)

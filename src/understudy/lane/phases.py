@@ -71,6 +71,8 @@ class Up:
     state: State = State.ONLINE
     """ONLINE or INTERMEDIATE."""
     since: float = 0.0
+    partial_since: float = 0.0
+    """Of what is INTERMEDIATE: since when."""
     proven: bool = False
     """It has been up for UPTIME_THRESHOLD."""
     guarded: bool = True

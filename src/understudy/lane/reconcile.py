@@ -12,6 +12,7 @@ from understudy.lane.neighbours import (
     dependents_not_off,
     down_that_matter,
     is_mine,
+    is_unavailable,
     missing_to_start,
     wanted_here,
 )
@@ -171,7 +172,7 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> LaneStep:
         case _ if wanted and not resource.enabled:
             return _as_it_is(local)
         case Down() as phase:
-            return _bring_up_instance(here, resource, local, phase) if wanted else _leave_down(resource, local)
+            return _bring_up_instance(here, resource, local, phase) if wanted else _leave_down(here, resource, local, phase)
         case _ if not wanted:
             first = () if dependents_not_off(here, resource) else stops_first(here, resource)
             return Wait(WaitsFor.OTHER_SERVERS_FIRST, servers=first) if first else _stop_after_dependents(here, resource, local, Rung.STOP)
@@ -179,9 +180,13 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> LaneStep:
             return Check() if local.alarmed or local.check_due <= here.now else Wait(WaitsFor.RUNNING, until=local.check_due)
 
 
-def _leave_down(resource: Resource, local: Local) -> LaneStep:
+def _leave_down(here: Here, resource: Resource, local: Local, phase: Down) -> LaneStep:
     """What is only looked at nobody wants to know of then."""
-    return Check() if local.alarmed and not resource.kind.only_looked_at else Wait(WaitsFor.NOT_WANTED)
+    if phase.dirty and not resource.kind.only_looked_at:
+        return _stop_after_dependents(here, resource, local, Rung.CLEAN)  # something may be left of it
+    if local.alarmed and not resource.kind.only_looked_at:
+        return Check()
+    return Wait(WaitsFor.UNAVAILABLE if is_unavailable(here, resource) else WaitsFor.NOT_WANTED)
 
 
 def _bring_up_instance(here: Here, resource: Resource, local: Local, phase: Down) -> LaneStep:

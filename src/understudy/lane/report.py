@@ -29,6 +29,8 @@ def report_of(local: Local, server: ServerName, incarnation: Incarnation) -> Rep
         changed_wall=local.changed_wall,
         started_wall=local.started_wall,
         guarded=phase.guarded if isinstance(phase, Up) else True,
+        failed_at=local.failed_at,
+        failed_after=local.failed_after,
     )
 
 

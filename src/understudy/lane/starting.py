@@ -20,7 +20,7 @@ from understudy.lane.happenings import (
 )
 from understudy.lane.local import Local
 from understudy.lane.phases import Cleaning, Climbing, Down, Rung, Starting, Up
-from understudy.lane.watching import look_at_its_dependencies, watched
+from understudy.lane.watching import check_due, look_at_its_dependencies, watched, with_state
 from understudy.model import events
 from understudy.model.state import State
 
@@ -85,7 +85,7 @@ def start_held(local: Local, phase: Starting, event: ActionHeld) -> LaneUpdate:
 
 def confirmed(local: Local, phase: Starting, event: CheckUp) -> LaneUpdate:
     """It has come up."""
-    return _came_up(local, phase, event, event.state)
+    return with_state(_came_up(local, phase, event, event.state), event)
 
 
 def refuted(local: Local, phase: Starting, event: CheckDown) -> LaneUpdate:
@@ -122,15 +122,16 @@ def _down_again(local: Local, phase: Starting, event: ActionEnd, why: str, *, di
 
 def _came_up(local: Local, phase: Starting, event: ActionEnd, state: State) -> LaneUpdate:
     now, wall = event.at.now, event.at.wall
+    phase_now = Up(state=state, since=now, partial_since=now)
     up = replace(
         local,
-        phase=Up(state=state, since=now),
+        phase=phase_now,
         budget=replace(local.budget, failure=None, failed_starts=0, retry_at=0.0, hastes=0),
         starts=local.starts + 1,
         silent=0,
         epoch=local.start_epoch,
         details=event.outcome.details or local.details,
-        check_due=now + event.resource.check_interval_s,
+        check_due=check_due(event.resource, phase_now, now),
         changed_wall=wall,
         started_wall=wall,
     )

@@ -65,6 +65,7 @@ class WaitsFor(Enum):
     OTHER_SERVERS_FIRST = "as many as may be are starting or stopping on other servers"
     STUCK = "it cannot be stopped"
     NOT_WANTED = "not wanted"
+    UNAVAILABLE = "it has failed too often, and waits to be started by hand"
     STILL_THE_OWNER = "the leader has not taken it back yet"
     DISABLED = "it is disabled"
     NOT_LIVING = "its server has no live incarnation"

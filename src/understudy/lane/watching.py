@@ -3,6 +3,7 @@
 Three kinds of evidence are kept apart: the check says no, the check did not answer, the kernel says it is gone (design section 6).
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from understudy.kinds.observed import Observed
@@ -17,6 +18,7 @@ from understudy.lane.happenings import (
     CheckUp,
     HistoryLine,
     LaneUpdate,
+    Redefined,
 )
 from understudy.lane.local import Local
 from understudy.lane.phases import Down, Phase, Starting, Unseen, Up
@@ -59,15 +61,18 @@ def alarmed_while_starting(local: Local, phase: Starting, event: Alarm) -> LaneU
 def still_up(local: Local, phase: Up, event: CheckUp) -> LaneUpdate:
     """As before, or in another way."""
     resource, at = event.resource, event.at
-    proven = at.now - phase.since >= resource.uptime_threshold_s
+    proven = at.now >= phase.since + resource.uptime_threshold_s
     budget, other = local.budget, event.state is not phase.state
+    seen = replace(in_state(phase, event.state, at.now), proven=proven)
+    if is_overdue(resource, seen, at.now):
+        return _partial_for_long(local, seen, event, event.outcome.details or "\n".join(event.outcome.output))
     up = replace(
         local,
-        phase=replace(phase, state=event.state, proven=proven),
+        phase=seen,
         budget=replace(budget, restarts=0, retries=0) if proven else budget,
         silent=0,
         details=event.outcome.details or "",
-        check_due=at.now + resource.check_interval_s,
+        check_due=check_due(resource, seen, at.now),
         changed_wall=at.wall if other else local.changed_wall,
     )
     return watched(up, event, (_other_state(event),) if other else ())
@@ -86,7 +91,9 @@ def _other_state(event: CheckUp) -> HistoryLine:
 
 def died(local: Local, phase: Up, event: CheckDown) -> LaneUpdate:
     """It ran and does not run any more, by itself."""
-    return _failed(local, event, "\n".join(event.outcome.output) or "the check says that it does not run")
+    status = event.outcome.status
+    cause = "" if status in (None, 0, 1) else f"the check says {status}"
+    return _failed(local, event, "\n".join(event.outcome.output) or "the check says that it does not run", cause)
 
 
 def unanswered(local: Local, phase: Up, event: CheckSilent) -> LaneUpdate:
@@ -95,11 +102,62 @@ def unanswered(local: Local, phase: Up, event: CheckSilent) -> LaneUpdate:
     after = silent.local
     if verdict == "failed":
         return _silent_for_long(silent, event)
+    between = in_state(phase, State.INTERMEDIATE, event.at.now)
+    if is_overdue(event.resource, between, event.at.now) and not silence.could_not_ask(event.outcome):
+        down = _partial_for_long(after, between, event, silence.reason(event.outcome, event.resource))
+        return replace(down, lines=(*silent.lines, *down.lines))
     for_long = verdict == "alive" and after.silent == event.resource.check_failures
     cause = f"{after.silent} checks in a row"
     cannot = HistoryLine(kind=events.NOT_BEGUN, cause=cause, text=silence.reason(event.outcome, event.resource))
-    between = replace(after, phase=replace(phase, state=State.INTERMEDIATE))
-    return LaneUpdate(local=between, lines=(*silent.lines, *((cannot,) if for_long else ())))
+    due = min(after.check_due, check_due(event.resource, between, event.at.now))
+    waiting = replace(after, phase=between, check_due=due)
+    return LaneUpdate(local=waiting, lines=(*silent.lines, *((cannot,) if for_long else ())))
+
+
+def in_state(phase: Up, state: State, now: float) -> Up:
+    """What is up, in this state from now on, or as it was."""
+    partial = state is State.INTERMEDIATE
+    since = now if partial and phase.state is not state else phase.partial_since
+    return replace(phase, state=state, partial_since=since)
+
+
+def check_due(resource: Resource, phase: Up, now: float) -> float:
+    """When what is up is checked next: after CHECK_INTERVAL, or sooner, once it has proved itself or was INTERMEDIATE for too long."""
+    return min([now + resource.check_interval_s, *(at for at in _moments(resource, phase) if at > now)])
+
+
+def _moments(resource: Resource, phase: Up) -> Iterator[float]:
+    """When UPTIME_THRESHOLD and INTERMEDIATE_TIMEOUT have passed, as far as they matter."""
+    if not phase.proven:
+        yield phase.since + resource.uptime_threshold_s
+    if phase.state is State.INTERMEDIATE and resource.intermediate_timeout_s:
+        yield phase.partial_since + resource.intermediate_timeout_s
+
+
+def is_overdue(resource: Resource, phase: Up, now: float) -> bool:
+    """INTERMEDIATE for longer than INTERMEDIATE_TIMEOUT."""
+    timeout_s = resource.intermediate_timeout_s
+    return phase.state is State.INTERMEDIATE and timeout_s > 0 and now >= phase.partial_since + timeout_s
+
+
+def _partial_for_long(local: Local, phase: Up, event: ActionEnd, said: str) -> LaneUpdate:
+    for_s = event.at.now - phase.partial_since
+    why = f"INTERMEDIATE for {for_s:.0f} s, which INTERMEDIATE_TIMEOUT={event.resource.intermediate_timeout_s:g} s calls a failure"
+    return _failed(local, event, f"{why}: {said}" if said else why)
+
+
+def redefined(local: Local, phase: Phase, event: Redefined) -> LaneUpdate:
+    """What is up is checked at once where its actions are others now, else when its new attributes say; what is down is looked at again."""
+    before, after = event.before, event.after
+    if isinstance(phase, Down):
+        again = before.offline_check_interval_s != after.offline_check_interval_s
+        return LaneUpdate(local=replace(local, check_due=0.0) if again else local)
+    if not isinstance(phase, Up):
+        return LaneUpdate(local=local)
+    earlier_s = max(0.0, before.check_interval_s - after.check_interval_s)
+    new = set(_moments(after, phase)) - set(_moments(before, phase))
+    due = min([local.check_due - earlier_s, *new])
+    return LaneUpdate(local=replace(local, check_due=due, alarmed=local.alarmed or event.acts_anew))
 
 
 def _silent_for_long(silent: LaneUpdate, event: CheckSilent) -> LaneUpdate:
@@ -108,7 +166,7 @@ def _silent_for_long(silent: LaneUpdate, event: CheckSilent) -> LaneUpdate:
     return replace(down, lines=(*silent.lines, *down.lines))
 
 
-def _failed(local: Local, event: ActionEnd, text: str) -> LaneUpdate:
+def _failed(local: Local, event: ActionEnd, text: str, cause: str = "") -> LaneUpdate:
     down = replace(
         local,
         phase=Down(dirty=True, uncharged=True, trouble=text),
@@ -116,7 +174,7 @@ def _failed(local: Local, event: ActionEnd, text: str) -> LaneUpdate:
         silent=0,
         changed_wall=event.at.wall,
     )
-    line = HistoryLine(kind=events.FAILED, text=text)
+    line = HistoryLine(kind=events.FAILED, text=text, cause=cause)
     return LaneUpdate(local=down, lines=(line,), alarm=look_at_its_dependencies(event.resource))
 
 
@@ -152,19 +210,29 @@ def watched(up: Local, event: ActionEnd, lines: tuple[HistoryLine, ...] = (), *,
 
 def found(local: Local, phase: Unseen | Down, event: CheckUp) -> LaneUpdate:
     """It runs, though nothing here has started it in this daemon's life."""
-    return _found(local, event, event.state)
+    known = isinstance(phase, Unseen) and phase.believed is State.INTERMEDIATE
+    return with_state(_found(local, event, event.state), event, known=known)
+
+
+def with_state(up: LaneUpdate, event: CheckUp, *, known: bool = False) -> LaneUpdate:
+    """What has come up, or was found, is INTERMEDIATE: that has a line of its own, unless it was known."""
+    return up if known or event.state is State.ONLINE else replace(up, lines=(*up.lines, _other_state(event)))
 
 
 def _found(local: Local, event: ActionEnd, state: State) -> LaneUpdate:
     at = event.at
+    # a daemon before this one has seen it INTERMEDIATE already: that goes on
+    goes_on = isinstance(local.phase, Unseen) and local.phase.believed is state is State.INTERMEDIATE
+    partial_s = max(0.0, at.wall - local.changed_wall) if goes_on else 0.0
+    phase = Up(state=state, since=at.now, partial_since=at.now - partial_s)
     up = replace(
         local,
-        phase=Up(state=state, since=at.now),
+        phase=phase,
         silent=0,
         details=event.outcome.details or "",
         epoch=at.epoch,
-        check_due=at.now + event.resource.check_interval_s,
-        changed_wall=at.wall,
+        check_due=check_due(event.resource, phase, at.now),
+        changed_wall=local.changed_wall if goes_on else at.wall,
         started_wall=local.started_wall or at.wall,
     )
     stranger = bool(at.owner) and not at.mine

@@ -29,7 +29,8 @@ LONGEST_VARIABLE, ALL_VARIABLES = 32 * 1024, 256 * 1024
 """Bytes of one variable in an action's environment, and of all: the kernel takes 128 KiB and some megabytes, but a request is one line."""
 LEFT_OUT = "_CRS_LEFT_OUT"
 """Names the variables that an action is not given because they are too long."""
-ActionName = Literal["start", "stop", "check", "clean", "abort"]
+ActionName = Literal["start", "stop", "check", "clean", "abort", "custom"]
+"""`custom`: one that the resource's ACTIONS name; which one is among the parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,8 @@ class Attribute:
     scoped: bool = False
     """It may have another value on one server: `LOAD@SERVERNAME(ctr1)`."""
     effect: Effect = Effect.LIVE
+    only: str = ""
+    """Not empty: no other value than the default is taken. Why, and what to use instead."""
 
 
 def _number(name: str, default: int, lowest: int = 0, highest: int = 2_147_483_647) -> Attribute:
@@ -89,10 +91,15 @@ def _text(name: str, default: str = "") -> Attribute:
     return Attribute(name=name, cluster=default, local=default)
 
 
+def _only(attribute: Attribute, why: str) -> Attribute:
+    return replace(attribute, only=why)
+
+
 def _cluster_only(attribute: Attribute) -> Attribute:
     return replace(attribute, local=None)
 
 
+_NO_TEMPLATES = "nothing is made from templates here: understudy history --follow --json has all that happens"
 _ALL = (
     # Another owner: what runs belongs to the old one.
     Attribute(name="ACL", kind=AttributeKind.ACL, effect=Effect.RESTART),
@@ -100,8 +107,11 @@ _ALL = (
     Attribute(name="ACTION_SCRIPT", kind=AttributeKind.PATH, effect=Effect.RELOAD),
     _seconds("ACTION_TIMEOUT", 60, 1),
     _cluster_only(_flag("ACTIVE_PLACEMENT", "0")),
-    Attribute(name="AGENT_FILENAME", cluster="%CRS_HOME%/bin/scriptagent", local="%CRS_HOME%/bin/scriptagent", modifiable=False),
-    _text("ALERT_TEMPLATE"),
+    _only(
+        Attribute(name="AGENT_FILENAME", cluster="%CRS_HOME%/bin/scriptagent", local="%CRS_HOME%/bin/scriptagent", modifiable=False),
+        "agents are the clusterware's own: what needs ways of its own has an ACTION_SCRIPT, or is a generic_application",
+    ),
+    _only(_text("ALERT_TEMPLATE"), _NO_TEMPLATES),
     _choice("AUTO_START", "restore", "always", "restore", "never"),
     # One instance per resource (S1); a resource on every server is a local_resource.
     _cluster_only(_number("CARDINALITY", 1, 1, 1)),
@@ -110,7 +120,7 @@ _ALL = (
     _seconds("CHECK_TIMEOUT", 0),
     _seconds("CLEAN_TIMEOUT", 60, 1),
     _number("DEGREE", 1, 1, 1),
-    _seconds("DELETE_TIMEOUT", 60),
+    _only(_seconds("DELETE_TIMEOUT", 60), "no action is run when a resource is deleted: its stop, or its clean, comes before that"),
     _text("DESCRIPTION"),
     _flag("ENABLED", "1"),
     _cluster_only(_seconds("FAILOVER_DELAY", 0)),
@@ -120,13 +130,16 @@ _ALL = (
     _cluster_only(_flag("INSTANCE_FAILOVER", "1")),
     _seconds("INTERMEDIATE_TIMEOUT", 0),
     _number("LOAD", 1, 1, 1_000_000),
-    _number("LOGGING_LEVEL", 1, 0, 5),
-    _seconds("MODIFY_TIMEOUT", 60),
+    _only(_number("LOGGING_LEVEL", 1, 0, 5), "what actions do and print is always logged, with what it is part of: docs/guide/logs.md"),
+    _only(
+        _seconds("MODIFY_TIMEOUT", 60),
+        "no action is run when a resource is modified: its next action finds the new values in its environment",
+    ),
     # What a lapse unmounts by force: so not of a local resource, which needs no lease.
     _cluster_only(Attribute(name="MOUNT_POINT", kind=AttributeKind.PATH, effect=Effect.RESTART)),
     # Likewise: a lapse sets down every link in them.
     _cluster_only(Attribute(name="NETWORK_NAMESPACES", kind=AttributeKind.NAMES, effect=Effect.RESTART)),
-    _text("NLS_LANG"),
+    _only(_text("NLS_LANG"), "actions run with LC_ALL=C.UTF-8: set another language in the script, or in ENVIRONMENT_VARS"),
     _seconds("OFFLINE_CHECK_INTERVAL", 0),
     _cluster_only(_choice("PLACEMENT", Placement.BALANCED.value, *(placement.value for placement in Placement))),
     _cluster_only(_flag("RELOCATE_BY_DEPENDENCY", "1")),
@@ -141,16 +154,16 @@ _ALL = (
     Attribute(name="STOP_DEPENDENCIES", kind=AttributeKind.DEPENDENCIES),
     _choice("STOP_FAILURE", "block", "block", "fence"),
     _seconds("STOP_TIMEOUT", 0),
-    Attribute(name="TYPE_VERSION", cluster="1.1", local="1.1", modifiable=False),
+    _only(Attribute(name="TYPE_VERSION", cluster="1.1", local="1.1", modifiable=False), "a type has one version"),
     Attribute(name="UPTIME_THRESHOLD", kind=AttributeKind.DURATION, cluster="1h", local="1h"),
-    _choice("USER_WORKLOAD", "no", "no", "yes"),
+    _only(_choice("USER_WORKLOAD", "no", "no", "yes"), "no statistics of workload are kept"),
     _cluster_only(_flag("USE_STICKINESS", "0")),
-    _text("ACTION_FAILURE_TEMPLATE"),
-    _text("DEFAULT_TEMPLATE"),
-    _text("LAST_FAULT", "0"),
-    _text("NOT_RESTARTING_TEMPLATE"),
-    _text("PROFILE_CHANGE_TEMPLATE"),
-    _text("STATE_CHANGE_TEMPLATE"),
+    _only(_text("ACTION_FAILURE_TEMPLATE"), _NO_TEMPLATES),
+    _only(_text("DEFAULT_TEMPLATE"), _NO_TEMPLATES),
+    _only(_text("LAST_FAULT", "0"), "what failed last, and why, is in understudy history and understudy explain"),
+    _only(_text("NOT_RESTARTING_TEMPLATE"), _NO_TEMPLATES),
+    _only(_text("PROFILE_CHANGE_TEMPLATE"), _NO_TEMPLATES),
+    _only(_text("STATE_CHANGE_TEMPLATE"), _NO_TEMPLATES),
 )
 
 _SCOPED_ONES = frozenset(
@@ -285,6 +298,12 @@ def check_value(attribute: Attribute, value: str) -> None:
         raise BadAttribute(f"{words(5129)}\n  PLACEMENT='{value}': {trouble}", code=5129)
     if trouble:
         raise BadAttribute(words(20002, cut(value), cut(attribute.name), trouble), code=20002)
+
+
+def check_only(attribute: Attribute, name: str, value: str, default: str) -> None:
+    """Refuse another value than the default of an attribute that takes no other."""
+    if attribute.only and value != default:
+        raise BadAttribute(words(20540, cut(value), cut(name), default, attribute.only), code=20540)
 
 
 def cut(text: str) -> str:

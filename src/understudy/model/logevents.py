@@ -336,8 +336,10 @@ EVENTS: tuple[LogEvent, ...] = tuple(value for value in list(globals().values())
 """All but those of the history, in the order of this page."""
 
 _BAD = frozenset({
+    events.ACTION_FAILED,
     events.START_FAILED, events.STOP_FAILED, events.CLEAN_FAILED, events.KILLED, events.CHECK_SILENT, events.INTERMEDIATE, events.NOT_BEGUN,
-    events.UNGUARDED, events.FAILED, events.RESTARTS_USED, events.UNRECOVERABLE, events.NO_CANDIDATE, events.LEFT_BEHIND, events.LOST,
+    events.UNGUARDED, events.FAILED, events.RESTARTS_USED, events.FAILURES_EXHAUSTED, events.UNRECOVERABLE, events.NO_CANDIDATE,
+    events.LEFT_BEHIND, events.LOST,
     events.FENCED, events.EVICTED, events.CANNOT_ACT, events.GUARD_SAYS, events.UNENDED, events.LOOK_SILENT, events.TAKES_NO_PART,
     events.LAPSED, events.NO_LEASE, events.REGISTRY_AWAY, events.TOO_LARGE, events.EVENTS_LOST, events.REGISTRY_SET_BACK,
     events.UNREGISTERED, events.EPOCH_BEHIND,

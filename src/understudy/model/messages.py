@@ -104,8 +104,8 @@ WORDS: dict[int, str] = {
     20031: "Resource '{}' belongs to the cluster itself and cannot be {} by this command.",
     20033: "Resource type '{}' must descend from 'local_resource' or 'cluster_resource'.",
     # --- ours: what the machine or the network says
-    20041: "ACTION_SCRIPT '{}' of resource '{}' does not exist on server '{}'.",
-    20042: "ACTION_SCRIPT '{}' of resource '{}' is not executable on server '{}'.",
+    20041: "{} '{}' of resource '{}' does not exist on server '{}'.",
+    20042: "{} '{}' of resource '{}' is not executable on server '{}'.",
     20043: "Address '{}' is already in use on the network by {}.",
     20044: "Address '{}' is outside the subnet '{}' of network {}.",
     20045: "Address '{}' already belongs to resource '{}'.",
@@ -116,7 +116,7 @@ WORDS: dict[int, str] = {
     20050: "Address '{}' is {} by understudy.toml; choose one that nothing else uses.",
     20049: "User '{}' does not exist on server '{}'.",
     20231: "Group '{}' does not exist on server '{}'.",
-    20190: "ACTION_SCRIPT '{}' of resource '{}' cannot be used on server '{}': {}",
+    20190: "{} '{}' of resource '{}' cannot be used on server '{}': {}",
     # --- ours: what became of a command
     20180: "More than {} MiB of this answer have not been read, so the rest is not sent; the command itself goes on.",
     20061: "The registry does not answer; what was asked may or may not have been done: {}",
@@ -132,7 +132,7 @@ WORDS: dict[int, str] = {
     20104: "Server '{}' has left the cluster; nothing runs there and nothing waits for it.",
     20121: "'{}' is the leader, so the cluster is running. Stop it on every server first; the settings of a running cluster do not change.",
     20122: "There is no cluster in this registry yet: the first server that joins makes it, with its settings.",
-    20123: "The storage of ACTION_SCRIPT '{}' does not answer on server '{}'. When it does again try once more, or use -f.",
+    20123: "The storage of {} '{}' does not answer on server '{}'. When it does again try once more, or use -f.",
     20232: "No answer in time whether group '{}' exists on this server; check the sources of groups in /etc/nsswitch.conf.",
     20124: "No answer in time whether user '{}' exists on this server; check the sources of users in /etc/nsswitch.conf.",
     20068: "The registry does not answer: {}. {}",
@@ -334,6 +334,14 @@ WORDS: dict[int, str] = {
     20626: "'{}' belongs to the cluster itself, and crsctl eval is about what users have registered. Use --dry-run with the command.",
     20627: "What would happen cannot be said now, and nothing was changed: the registry does not answer: {}",
     20067: "The request for '{}' could not be fulfilled: {}",
+    20540: "The value '{}' of attribute '{}' is not supported, only its default '{}' is: {}.",
+    20541: "Resource '{}' has no action '{}': {}.",
+    20542: "User '{}' may not ask for action '{}' of resource '{}': its ACTIONS give it to {} alone.",
+    20543: "Action '{}' of resource '{}' cannot be run: {}.",
+    20544: "Action '{}' of '{}' on '{}' succeeded",
+    20545: "Action '{}' of '{}' on '{}' failed: {}",
+    20546: "'{}' on '{}': {}",
+    20547: "User '{}' may not give -env to an action of resource '{}', which runs as '{}'.",
 }
 
 

@@ -26,6 +26,8 @@ class Trait(StrEnum):
     DISABLED = "disabled"
     DELAYED = "delayed"
     """Its failover waits for a while."""
+    FENCES = "fences"
+    """STOP_FAILURE=fence."""
 
 
 def named(resource: Resource | None) -> Iterable[str]:
@@ -51,6 +53,8 @@ def _traits(resource: Resource | None) -> Iterable[str]:
         yield Trait.DISABLED
     if resource.failover_delay_s:
         yield Trait.DELAYED
+    if resource.stop_failure_fences:
+        yield Trait.FENCES
     if any(dependency.kind is DependencyKind.EXCLUSION for dependency in resource.start):
         yield Trait.EXCLUDES
 

@@ -6,6 +6,7 @@ Neither touches the system: whether a script exists or an address is in use is a
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from understudy.errors import BadAttribute
 from understudy.holdings.holding import why_no_mount_point, why_no_namespaces
@@ -20,6 +21,7 @@ from understudy.model.attributes import (
     Effect,
     acl_owner,
     base_name,
+    check_only,
     check_scope,
     check_size,
     check_value,
@@ -28,6 +30,7 @@ from understudy.model.attributes import (
     scope_of,
     values_on,
 )
+from understudy.model.custom import custom_actions
 from understudy.model.dependencies import Registered, check_cycle, check_existence, parse
 from understudy.model.maps import with_changes
 from understudy.model.messages import words
@@ -81,9 +84,14 @@ def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Map
         stop_timeout_s=float(int(values["STOP_TIMEOUT"]) or int(script_timeout)),
         check_timeout_s=float(int(values["CHECK_TIMEOUT"]) or int(script_timeout)),
         clean_timeout_s=float(int(values["CLEAN_TIMEOUT"]) or int(script_timeout)),
+        action_timeout_s=float(int(values["ACTION_TIMEOUT"])),
         uptime_threshold_s=duration_s(values["UPTIME_THRESHOLD"]),
         start_concurrency=int(values["START_CONCURRENCY"]),
         stop_concurrency=int(values["STOP_CONCURRENCY"]),
+        intermediate_timeout_s=float(int(values["INTERMEDIATE_TIMEOUT"])),
+        failure_interval_s=float(int(values["FAILURE_INTERVAL"])),
+        failure_threshold=int(values["FAILURE_THRESHOLD"]),
+        stop_failure_fences=values["STOP_FAILURE"] == "fence",
         user=acl_owner(values["ACL"]),
     )
 
@@ -96,21 +104,27 @@ def _pools(values: Mapping[str, str]) -> tuple[PoolName, ...]:
     return tuple(PoolName(word) for word in pools.split())
 
 
-def validate(definition: Definition, known: Registered, *, force: bool = False) -> Resource:
+def validate(definition: Definition, known: Registered, *, force: bool = False, kept: Mapping[str, str] = MappingProxyType({})) -> Resource:
     """Everything that can be wrong with a new or changed definition, the first fault as BadInput. `force`: a dependency may name
-    what does not exist yet."""
+    what does not exist yet. `kept`: values that it had before, by a version that took any."""
     supported = defaults(definition.type, known.types)
     given_flags = flags(definition.type, known.types)
     for name, value in definition.attributes.items():
         attribute = attribute_of(name, definition.type, supported, given_flags)
         check_scope(attribute, name, local=is_local(definition.type, known.types))
         check_value(attribute, value)
+        if kept.get(name) != value:
+            check_only(attribute, name, value, supported.get(base_name(name), ""))
     for name, flag in given_flags.items():
         if "REQUIRED" in flag and not {**supported, **definition.attributes}.get(name):
             raise BadAttribute(words(20008, name, definition.type), code=20008)
     _check_holdings({**supported, **definition.attributes})
     check_size(definition.name, {**supported, **definition.attributes})
     resource = resolve(definition, known.types)
+    if (trouble := resource.kind.trouble(resource)) is not None:
+        named, why = trouble
+        raise BadAttribute(words(20002, cut(resource.attributes.get(named, "")), named, why), code=20002)
+    _check_actions(resource)
     _check_placement(resource, known)
     after = replace(known, resources=with_changes(known.resources, {resource.name: resource}))
     if not force:
@@ -174,6 +188,13 @@ def restarts(before: Resource, after: Resource, types: Mapping[TypeName, TypeRec
     return tuple(name for name, attribute in found.items() if _effect(attribute, before, after) is Effect.RESTART)
 
 
+def reloads(before: Resource, after: Resource) -> bool:
+    """Whether an attribute differs that its actions go by: they may answer otherwise from now on."""
+    names = {name for name in {*before.attributes, *after.attributes} if before.attributes.get(name) != after.attributes.get(name)}
+    known = (ATTRIBUTES.get(base) or SPECIAL.get(base) for base in map(base_name, names))
+    return any(attribute is None or attribute.effect is Effect.RELOAD for attribute in known)
+
+
 def differing(before: Resource, after: Resource, types: Mapping[TypeName, TypeRecord]) -> dict[str, Attribute]:
     """Which attributes differ, by name."""
     supported, given_flags = defaults(after.type, types), flags(after.type, types)
@@ -195,11 +216,25 @@ def _check_holdings(values: Mapping[str, str]) -> None:
         raise BadAttribute(words(20002, cut(patterns), "NETWORK_NAMESPACES", trouble), code=20002)
 
 
+def _check_actions(resource: Resource) -> None:
+    """Only an action script can have actions of its own."""
+    text, trouble = resource.attributes.get("ACTIONS", ""), ""
+    try:
+        if custom_actions(text) and not resource.kind.custom:
+            trouble = f"a {resource.type} has no action script that could run them"
+    except ValueError as error:
+        trouble = str(error)
+    if trouble:
+        raise BadAttribute(words(20002, cut(text), "ACTIONS", trouble), code=20002)
+
+
 def _check_placement(resource: Resource, known: Registered) -> None:
     pools = tuple(server_pool for server_pool in resource.server_pools if server_pool != "*")
     for pool in pools:
         if pool not in known.pools and pool not in BUILT_IN_POOLS:
             raise BadAttribute(words(20021, pool), code=20021)
+    if resource.local and resource.stop_failure_fences:
+        raise BadAttribute(words(20002, "fence", "STOP_FAILURE", "a local resource never moves: nobody waits for its end"), code=20002)
     if resource.local:
         return
     if resource.placement is Placement.BALANCED and resource.hosting_members:

@@ -47,6 +47,7 @@ class Why(StrEnum):
     NO_LONGER_ADMITTED = "no-longer-admitted"
     LEAVES = "leaves"  # the server it comes from
     TARGET_OFFLINE = "target-offline"
+    UNAVAILABLE = "unavailable"  # FAILURE_THRESHOLD, FAILURE_INTERVAL in seconds
     NO_CANDIDATE = "no-candidate"
     COMING_UP = "coming-up"
     LAST_RESORT = "last-resort"  # the member that failed

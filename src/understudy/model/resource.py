@@ -94,6 +94,7 @@ class Resource:
     stop_timeout_s: float = 60.0
     check_timeout_s: float = 60.0
     clean_timeout_s: float = 60.0
+    action_timeout_s: float = 60.0
     uptime_threshold_s: float = 3600.0
     start_concurrency: int = 0
     """So many instances of a local resource are started at once, in the whole cluster; 0: any number."""
@@ -109,6 +110,13 @@ class Resource:
     """The server that it was given last is preferred to all others, whatever their load."""
     relocate_by_dependency: bool = True
     """False: it is not moved because something moves that it is tied to by dependencies."""
+    intermediate_timeout_s: float = 0.0
+    """Longer in INTERMEDIATE is a failure; 0: never."""
+    failure_interval_s: float = 0.0
+    """In so short a time `failure_threshold` failures are too many; either 0: they are not counted (`model/failures.py`)."""
+    failure_threshold: int = 0
+    stop_failure_fences: bool = False
+    """STOP_FAILURE=fence: where it cannot be stopped the server is evicted."""
     user: str = "root"
     """Owner of the ACL: actions run as this user."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter, is_
 
+from understudy.model.custom import AskedAction, AskedAnswer
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
@@ -170,6 +171,10 @@ class TargetRecord:
     by: str = ""
     era: int = 1
     """Of the registry in which it was said: of an older one, it is what a copy says."""
+    start_id: str = ""
+    """Of the start by hand that said ONLINE, another for each: failures before it count no more (`model/failures.py`)."""
+    action: AskedAction | None = None
+    """The last custom action that was asked for since."""
     otherwise: tuple[ServerName, ...] = ()
     """Of a local resource: the servers on which the other TARGET is wanted (`start -n`, `stop -n`). An older version passes over it."""
 
@@ -275,6 +280,12 @@ class Report:
     """Last successful start."""
     guarded: bool = True
     """False: ONLINE with no process in its control group, so that nothing but polling watches it."""
+    failed_at: tuple[float, ...] = ()
+    """When it last failed here while it ran, oldest first, by this server's wall clock; in other incarnations, too."""
+    failed_after: str = ""
+    """After which start by hand (or registration) that was: see `model/failures.py`."""
+    asked: AskedAnswer | None = None
+    """What came of the last custom action that was asked for and run here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended
 from understudy.policy.part import DecisionPart, whole
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
-from understudy.policy.unable import evict_who_cannot_act
+from understudy.policy.unable import evict_who_holds_up
 from understudy.policy.voters import end_of_change
 
 NO_LONGER_REGISTERED = Reason(Why.NO_LONGER_REGISTERED)
@@ -40,7 +40,7 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
     records, wake_at = fence_what_is_quiet(view, now, memory)
     view = _with(view, records)
     #    then who is alive, but cannot act: an eviction is only the beginning of a proof
-    evicted, evict_at = evict_who_cannot_act(view, now, memory)
+    evicted, evict_at = evict_who_holds_up(view, now, memory)
     view, records = _with(view, evicted), (*records, *evicted)
     gone = Step(incarnations=records, notes=tuple(note for life in records for note in _notes_of(view, life)))
     if (first := _before_all_else(view, memory, gone)) is not None:

@@ -6,6 +6,7 @@ Called by decide, by explain and what-if, and by crsctl's verbs to refuse what c
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from understudy.model.failures import unavailable
 from understudy.model.membership import has_instance
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
 from understudy.model.pools import GENERIC
@@ -264,6 +265,8 @@ def _coming(ground: Ground, name: ResourceName, server: ServerName) -> bool:
     it waits for it. A network is only looked at: nothing here brings it up."""
     resource = ground.view.resources.get(name)
     if resource is None or not resource.enabled or resource.kind.only_looked_at or ground.view.target_on(name, server) is not Target.ONLINE:
+        return False
+    if unavailable(ground.view, resource, server):
         return False
     report = ground.view.report(name, server)
     if report is not None and (report.failure is not None or report.state is State.UNKNOWN):

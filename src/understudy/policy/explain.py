@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from understudy.model.conditions import Own
+from understudy.model.failures import are_counted, failures, in_window
 from understudy.model.names import ResourceName, ServerName, short
 from understudy.model.reasons import Why
+from understudy.model.resource import Resource
 from understudy.model.shown import one_line
 from understudy.model.state import Internal, State, Target
 from understudy.model.view import Assignment, View
@@ -72,7 +74,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         for server in sorted(view.reports.get(name, {}))
         if (known := view.report(name, server)) is not None and known.failure is not None
     ]
-    used, attempts = 0 if report is None else report.restarts, (resource if owner is None else resource.on(owner.server)).restart_attempts
+    used, there = 0 if report is None else report.restarts, resource if owner is None else resource.on(owner.server)
     return Explanation(
         resource=name,
         target=view.target(name).value,
@@ -81,7 +83,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         here_because=_here_because(view, assignment, local=resource.local),
         waits_for=tuple(cause.text for cause in waits(view, ground).of(name)),
         servers=tuple(_line(view, ruled, assignment, tie) for ruled in standings),
-        budget=f"{max(0, attempts - used)} of {attempts} restarts left where it is",
+        budget=_budget(view, there, used),
         last_failure="; ".join(failures),
         lane_here="" if own is None else _lane_here(own, name),
         in_the_way=tuple(_in_the_way(ground, name, members)),
@@ -94,6 +96,15 @@ def _tie(ground: Ground, wanted: Sequence[ResourceName], assignment: Assignment)
     if assignment.owner is None and reason is not None and reason.why is Why.FAILOVER_DELAYED:
         return Tie(server=ServerName(reason.of[0]), reason=reason)
     return tie_of(ground, wanted, {name: ground.view.assignments.get(name, Assignment(resource=name, epoch=0)) for name in wanted})
+
+
+def _budget(view: View, resource: Resource, used: int) -> str:
+    """How many restarts are left, and how many of the failures that FAILURE_THRESHOLD allows have been."""
+    left = f"{max(0, resource.restart_attempts - used)} of {resource.restart_attempts} restarts left where it is"
+    if not are_counted(resource) or resource.local:
+        return left
+    found = in_window(resource, failures(view, resource))
+    return f"{left}; {len(found)} of {resource.failure_threshold} failures within {resource.failure_interval_s:g} s"
 
 
 def _lane_here(own: Own, name: ResourceName) -> str:

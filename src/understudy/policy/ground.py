@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from understudy.model.failures import unavailable
 from understudy.model.maps import KEPT, differing
 from understudy.model.membership import pools_now
 from understudy.model.namers import Trait, with_trait
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.resource import Dependency, DependencyKind, Resource
-from understudy.model.state import Life, State
+from understudy.model.state import Life, State, Target
 from understudy.model.types import descent
 from understudy.model.view import Assignment, IncarnationRecord, Request, View
 from understudy.policy.eras import remembered
@@ -139,6 +140,12 @@ def load_of(resources: Mapping[ResourceName, Resource], name: ResourceName, serv
     """LOAD of a resource on a server; 0 of what is registered no more."""
     resource = resources.get(name)
     return 0 if resource is None else resource.on(server).load
+
+
+def is_wanted(view: View, name: ResourceName) -> bool:
+    """Whether somebody wants it to run, and it may: it is enabled, and has not failed too often."""
+    resource = view.resources[name]
+    return view.target(name) is Target.ONLINE and resource.enabled and not unavailable(view, resource)
 
 
 def survey(view: View) -> Ground:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.state import Life, Target
+from understudy.model.state import Life
 from understudy.model.view import View
 from understudy.policy.eligibility import group_standings
 from understudy.policy.explain import ExplainLine, explain
-from understudy.policy.ground import Ground, survey
+from understudy.policy.ground import Ground, is_wanted, survey
 from understudy.policy.groups import groups
 
 
@@ -40,11 +40,6 @@ def homes(view: View) -> tuple[Homes, ...]:
             here = [name for name in wanted if _home(view, name) == home]
             found += _of_group(without[home], wanted, here, home)
     return tuple(sorted(found, key=lambda home: home.resource))
-
-
-def is_wanted(view: View, name: ResourceName) -> bool:
-    """Whether somebody wants it to run, and it may."""
-    return view.target(name) is Target.ONLINE and view.resources[name].enabled
 
 
 def _of_group(ground: Ground, wanted: Sequence[ResourceName], here: Sequence[ResourceName], home: ServerName | None) -> list[Homes]:

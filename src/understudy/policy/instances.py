@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from understudy.model.failures import failures, too_many
 from understudy.model.membership import has_instance
 from understudy.model.names import ServerName
 from understudy.model.reasons import Why
@@ -17,6 +18,8 @@ WAITS_FOR_ITS_SERVER = (Why.BOUND, Why.FAILOVER_DELAYED)
 """Why something belongs to nobody that others could run."""
 NOT_CHECKED = "NOT CHECKED (ENABLED=0)"
 """STATE_DETAILS of what is disabled: its last known state, and nobody looks."""
+UNAVAILABLE = "FAILURE THRESHOLD EXHAUSTED"
+"""STATE_DETAILS of what has failed too often: nothing is done about it until it is started by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,8 @@ class Instance:
     target_server: ServerName | None = None
     waits: str = ""
     """Of what belongs to nobody: the server that it waits for, and why it does not start on another."""
+    failures: tuple[float, ...] = ()
+    """When it failed, as far as that counts (`model/failures.py`)."""
     also: tuple[ServerName, ...] = ()
     """Other servers on which more of it runs than anybody wants: a copy that was started by hand."""
 
@@ -52,12 +57,17 @@ class Instance:
         """What else has to be known to believe the state; empty: nothing."""
         twice = f"ALSO RUNS ON {', '.join(self.also)}" if self.also else ""
         blind = NOT_CHECKED if not self.resource.enabled and self.state in RUNNING else ""
-        return ",".join(text for text in (twice, blind, self.waits) if text)
+        failed = UNAVAILABLE if self.target is Target.ONLINE and too_many(self.resource, self.failures) else ""
+        return ",".join(text for text in (twice, blind, failed, self.waits) if text)
 
 
 def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
     """The instances of a resource: one of a cluster resource, one per living server of a local one."""
-    return tuple(_local_instances(view, resource)) if resource.local else (_cluster_instance(view, resource),)
+    if resource.local:
+        return tuple(_local_instances(view, resource))
+    counted = failures(view, resource)
+    instance = _cluster_instance(view, resource)
+    return (replace(instance, failures=counted) if counted else instance,)
 
 
 def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
@@ -65,7 +75,8 @@ def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
         report = view.report(resource.name, server)
         runs = report is not None and report.state is not State.OFFLINE
         if record.life in ALIVE and (runs or has_instance(view, resource, server)):
-            yield _instance(resource, view.target_on(resource.name, server), report, server, None)
+            instance = _instance(resource, view.target_on(resource.name, server), report, server, None)
+            yield replace(instance, failures=failures(view, resource, server))
 
 
 def _cluster_instance(view: View, resource: Resource) -> Instance:

@@ -16,7 +16,7 @@ from understudy.policy.case import Case, case_of
 from understudy.policy.eligibility import Standing, joint_standing, missing_looks
 from understudy.policy.eras import confirmed, must_wait
 from understudy.policy.failover import delay_of, kept_by, tied, without_fresh
-from understudy.policy.ground import Ground
+from understudy.policy.ground import Ground, is_wanted
 from understudy.policy.liveness import without_proven
 from understudy.policy.plan import Note, Step
 from understudy.policy.recovery import asked_for_on, candidates_left, failed_here, forgiven, found_running, must_wait_for_proof
@@ -54,7 +54,7 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
         for name in wanted:
             after[name] = _assigned(ground, held[name], choice)
     else:
-        notes = [_refusal(request, request.server, Reason(Why.TARGET_OFFLINE)) for request in requests]
+        notes = [_refusal(request, request.server, _why_not_wanted(ground, members[0])) for request in requests]
     for name in members:
         if name in waiting:
             after[name] = _registered(ground, name)
@@ -78,7 +78,7 @@ def _held_now(ground: Ground, name: ResourceName) -> Assignment:
 
 
 def _wanted(ground: Ground, name: ResourceName) -> bool:
-    return ground.view.target(name) is Target.ONLINE and ground.view.resources[name].enabled
+    return is_wanted(ground.view, name)
 
 
 def _waits_for_looks(ground: Ground, now: Assignment) -> bool:
@@ -291,13 +291,21 @@ def _not_wanted(ground: Ground, before: Assignment) -> Assignment:
     """Taken back. But ENABLED=0 only means that nothing is done about it: what runs goes on until its TARGET is OFFLINE."""
     if before.owner is None and not (before.last_resort or before.failover_in_s):
         return before
-    disabled = ground.view.target(before.resource) is Target.ONLINE
-    if disabled and before.owner in before.holders:
+    reason = _why_not_wanted(ground, before.resource)
+    if reason.why is Why.DISABLED and before.owner in before.holders:
         return before
     epoch = before.epoch if before.owner is None else ground.view.next_epoch(before.epoch)
-    reason = Reason(Why.DISABLED if disabled else Why.TARGET_OFFLINE)
     last = before.last_server
     return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason, last=last, failover_in_s=0.0, within=())
+
+
+def _why_not_wanted(ground: Ground, name: ResourceName) -> Reason:
+    resource = ground.view.resources[name]
+    if ground.view.target(name) is not Target.ONLINE:
+        return Reason(Why.TARGET_OFFLINE)
+    if resource.enabled:
+        return Reason(Why.UNAVAILABLE, (str(resource.failure_threshold), f"{resource.failure_interval_s:g}"))
+    return Reason(Why.DISABLED)
 
 
 def _own_report(ground: Ground, before: Assignment) -> Report | None:

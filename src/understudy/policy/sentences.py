@@ -47,6 +47,8 @@ _SENTENCES: dict[Why, str] = {
     Why.NO_LONGER_ADMITTED: "{0}, where it ran before, may not run it any more",
     Why.LEAVES: "{0}, where it ran before, leaves the cluster in order",
     Why.TARGET_OFFLINE: "its TARGET is OFFLINE",
+    Why.UNAVAILABLE: "it failed {0} times within {1} s, as often as FAILURE_THRESHOLD allows within FAILURE_INTERVAL: "
+    "nothing is done about it until it is started by hand (crsctl start resource)",
     Why.NO_CANDIDATE: "no server may run it now",
     Why.LAST_RESORT: "{0} has failed on every candidate; it is tried again here, with growing pauses",
     Why.KEPT_HERE: "{0} has failed here, and {1}=0 of {2} keeps it on this server; it is tried again with growing pauses",

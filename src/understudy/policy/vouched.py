@@ -105,7 +105,8 @@ def is_news(before: Report | None, report: Report) -> bool:
     """What was never here, and does not run, is reported by the look alone."""
     if before is not None:
         return before != report
-    return report.state is not State.OFFLINE or report.internal is not Internal.STABLE or report.failure is not None
+    runs = report.state is not State.OFFLINE or report.internal is not Internal.STABLE
+    return runs or report.failure is not None or bool(report.failed_at)
 
 
 def _joined(details: str, more: str) -> str:

@@ -11,6 +11,7 @@ from understudy.lane.neighbours import meant, missing_to_start
 from understudy.lane.seen import Seen, seen
 from understudy.lane.steps import Check, Release, Wait, WaitsFor
 from understudy.model.dependencies import print_entity
+from understudy.model.failures import exhausted_text, unavailable
 from understudy.model.names import ResourceName, ServerName, short
 from understudy.model.reasons import Why
 from understudy.model.resource import Dependency, DependencyKind, Resource
@@ -60,6 +61,9 @@ class Waits:
     def _of_place(self, assignment: Assignment) -> Iterator[Cause]:
         view, name = self.ground.view, assignment.resource
         if view.target(name) is not Target.ONLINE or not view.resources[name].enabled:
+            return
+        if unavailable(view, view.resources[name]):
+            yield Cause(text=f"somebody to start it: {exhausted_text(view.resources[name])}", passing=False)
             return
         looks = tuple(self._looks_to_come(assignment))
         yield from looks
@@ -166,6 +170,8 @@ class Waits:
                 return Cause(text="it to be known again what runs where: the registry went back")
             case WaitsFor.DISABLED if view.target_on(name, server) is Target.ONLINE and (report is None or report.state is State.OFFLINE):
                 return Cause(text=f"ENABLED=1: it is disabled, and nothing is done about it on {server}", passing=False)
+            case WaitsFor.UNAVAILABLE:
+                return Cause(text=f"somebody to start it: on {server} {exhausted_text(resource)}", passing=False)
             case WaitsFor.STUCK | WaitsFor.GAVE_UP_HERE | WaitsFor.RETRY_LATER:
                 return self._failed(step.why, name, server)
             case _:
@@ -188,6 +194,9 @@ class Waits:
         report = self.ground.view.report(name, server)
         said = report.failure.text if report is not None and report.failure is not None else ""
         because = f" ({' / '.join(said.splitlines())})" if said else ""
+        if why is WaitsFor.STUCK and self.ground.view.resources[name].stop_failure_fences:
+            who = self._the_leader(f"to evict {server}, where it cannot be stopped{because}: its STOP_FAILURE is fence")
+            return Cause(text=f"{who}; that needs another server that may run it, and enough voters", passing=False)
         if why is WaitsFor.STUCK:
             text = (
                 f"an operator to make sure that it is down on {server}, where it is UNKNOWN{because}; "
@@ -253,6 +262,8 @@ class Waits:
         if view.target_on(name, server) is not Target.ONLINE:
             there = f" -n {server}" if view.target(name) is Target.ONLINE else ""
             return Cause(text=f"{text}: its TARGET is OFFLINE (crsctl start resource {name}{there})", passing=False)
+        if unavailable(view, resource, server):
+            return Cause(text=f"{text}: {exhausted_text(resource)}", passing=False)
         own = self._of_other(name, server, deep)
         if own is None and up and here is None:
             return Cause(text=f"{text}: it runs on {up[0].server}", passing=False)

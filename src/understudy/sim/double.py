@@ -16,8 +16,8 @@ from understudy.model.resource import Resource
 from understudy.model.state import State
 from understudy.model.types import is_local
 from understudy.model.view import View
+from understudy.policy.ground import is_wanted
 from understudy.policy.groups import groups
-from understudy.policy.homes import is_wanted
 from understudy.registry import keys
 from understudy.registry.intent import definitions, foundations
 from understudy.sim.options import Options

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from understudy.intent.whole import Intent
+from understudy.model.failures import exhausted_text, unavailable
 from understudy.model.limits import derive
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
@@ -255,4 +256,6 @@ def _not_judged(view: View) -> dict[ResourceName, str]:
             left[name] = sentence(Reason(Why.TARGET_OFFLINE))
         elif not definition.enabled:
             left[name] = sentence(Reason(Why.DISABLED))
+        elif unavailable(view, definition):
+            left[name] = exhausted_text(definition)
     return left

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import Unreachable
 from understudy.executor.fake import FakeExecutor, FakeService
 from understudy.model.names import Incarnation, ResourceName
-from understudy.ports import ActionName, ActionOutcome, ActionRequest
+from understudy.ports import ActionName, ActionOutcome, ActionProgress, ActionRequest
 from understudy.sim.loop import Place, VirtualLoop
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class ExecutorPort:
             raise Unreachable("the executor does not answer") from None
         return self._services.nothing_begins
 
-    async def next_event(self) -> ResourceName:
+    async def next_event(self) -> ResourceName | ActionProgress:
         """See ports.Executor."""
         return await self._services.next_event()
 

@@ -12,7 +12,8 @@ from understudy.model.lifecycle import may_follow
 from understudy.model.limits import DRIFT
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.state import ALIVE, PROVEN, Life, Target
-from understudy.model.view import Assignment, Holder, IncarnationRecord, View
+from understudy.model.view import Assignment, Holder, IncarnationRecord
+from understudy.policy.ground import is_wanted
 from understudy.policy.groups import groups
 from understudy.ports import ActionRequest, Write
 from understudy.registry import keys
@@ -103,6 +104,21 @@ def start_begins_afresh(machine: "Machine", request: ActionRequest) -> str | Non
     """Nothing is started beside what is left of itself: it was looked at, and cleaned, before."""
     left = machine.services.service(request.resource).alive
     return f"{machine.name} starts {request.resource} although something of it is left" if left else None
+
+
+def start_is_not_one_too_many(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
+    """FAILURE_THRESHOLD: what has failed so often within FAILURE_INTERVAL, on whatever servers and in whatever lives of theirs, is not
+    started by a server that has seen the reports of it, until somebody starts it by hand."""
+    name, node = request.resource, machine.node
+    if name not in truth.definitions or node is None:
+        return None
+    most, within_s = (int(_attribute(truth, name, attribute) or 0) for attribute in ("FAILURE_THRESHOLD", "FAILURE_INTERVAL"))
+    after = truth.start_ids.get(name) or truth.definitions[name].uid
+    known = truth.failed.get((name, after), {})
+    times = sorted(at for (_, at), revision in known.items() if revision <= node.mirror.view.revision)
+    if not (most and within_s) or len(times) < most or times[-1] - times[-most] > within_s:
+        return None
+    return f"FAILURE_THRESHOLD: {machine.name} starts {name}, which has failed {most} times within {times[-1] - times[-most]:.1f} s"
 
 
 def entitled(assignment: Assignment) -> Entitled | None:
@@ -286,7 +302,7 @@ def a_group_moves_in_one_commit(written: "Written") -> str | None:
         if given.isdisjoint(members):
             continue
         known = [
-            decided for name in members if _wanted(view, name) and (decided := after.get(name) or view.assignments.get(name)) is not None
+            decided for name in members if is_wanted(view, name) and (decided := after.get(name) or view.assignments.get(name)) is not None
         ]
         owners = {
             assignment.owner.incarnation: assignment for assignment in known if assignment.owner is not None and assignment.era == view.era
@@ -299,10 +315,6 @@ def a_group_moves_in_one_commit(written: "Written") -> str | None:
 
 def _owner(assignment: Assignment | None) -> Holder | None:
     return None if assignment is None else assignment.owner
-
-
-def _wanted(view: View, name: ResourceName) -> bool:
-    return view.target(name) is Target.ONLINE and view.resources[name].enabled
 
 
 def _alive(truth: "Truth", written: "Written") -> bool:

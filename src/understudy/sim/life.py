@@ -7,9 +7,11 @@ product broke).
 from dataclasses import dataclass
 
 from understudy.lane.budget import RETRY_MAX_S
+from understudy.model.failures import unavailable
 from understudy.model.names import ResourceName
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Target
+from understudy.policy.ground import is_wanted
 from understudy.sim.faults import Faults
 from understudy.sim.options import Options
 from understudy.sim.quiet import Quiet
@@ -143,6 +145,8 @@ def unsettled(world: World) -> list[str]:
             held = truth.assignments.get(name)
             right = len(running_on) == 1 and held is not None and [holder.server for holder in held.holders] == running_on
             right = right or (not running_on and _needs_what_is_stopped(world, name))
+            if (resource := world.view().resources.get(name)) is not None and unavailable(world.view(), resource):
+                right = not running_on
         else:
             # what nobody ever asked about may run, if it was found running
             right = not running_on or name not in truth.targets
@@ -152,7 +156,8 @@ def unsettled(world: World) -> list[str]:
 
 
 def _needs_what_is_stopped(world: World, name: ResourceName) -> bool:
-    """Whether it cannot be started, for an operator stopped what its start depends on: it may have run on without that until it ended."""
+    """Whether it cannot be started, for an operator stopped what its start depends on, or that has failed too often: it may have run on
+    without that until it ended."""
     view, seen, ahead = world.view(), {name}, [name]
     while ahead:
         resource = view.resources.get(ahead.pop())
@@ -162,7 +167,7 @@ def _needs_what_is_stopped(world: World, name: ResourceName) -> bool:
             else {ResourceName(dependency.entity) for dependency in resource.start if dependency.kind is DependencyKind.HARD}
         )
         for other in needed - seen:
-            if other in view.resources and view.target(other) is not Target.ONLINE:
+            if other in view.resources and not is_wanted(view, other):
                 return True
             seen.add(other)
             ahead.append(other)

@@ -177,7 +177,9 @@ def _check_from(machine: Machine, local: Local, at: float) -> float:
     resource = _lanes(machine).resource(local.resource)
     rare_s = offline_look_s(resource, ActionOutcome(observed=Observed.OFFLINE), spread_of(local.resource, ServerName(machine.name)))
     every_s = resource.check_interval_s if local.state is State.ONLINE else rare_s
-    clocks = machine.clocks
+    clocks, phase = machine.clocks, local.phase
+    proven_at = phase.since + resource.uptime_threshold_s if isinstance(phase, Up) and not phase.proven else 0.0
     while due < at:
-        due = clocks.shown_at(clocks.reaches_at(due) + TOOK_S["check"]) + every_s
+        ended = clocks.shown_at(clocks.reaches_at(due) + TOOK_S["check"])
+        due = min(ended + every_s, proven_at) if proven_at > ended else ended + every_s
     return due

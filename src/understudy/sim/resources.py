@@ -106,7 +106,10 @@ class Drawn:
                 needs = re.sub(rf"(?<=[(,:]){other}(?=[),])", f"{other}{self._count}", needs)
             name = f"{short}{self._count}"
             stop = "" if shape in WITHOUT_STOP else needs.partition(" ")[0]
-            given = {**place, **_habits(luck), **_manners(world, name), "start_dependencies": needs, "stop_dependencies": stop}
+            failures = _failures(dice(world.seed, f"failures of {name}"))
+            failures["stop_failure"] = dice(world.seed, f"stop failure of {name}").choice(("block", "block", "fence"))
+            failures["intermediate_timeout"] = dice(world.seed, f"intermediate timeout of {name}").choice("0025")
+            given = {**place, **_habits(luck), **_manners(world, name), **failures, "start_dependencies": needs, "stop_dependencies": stop}
             world.define(name, **given)
             self._given[ResourceName(name)] = given
             members.append(ResourceName(name))
@@ -234,3 +237,10 @@ def _habits(luck: Random) -> dict[str, str]:
         "script_timeout": luck.choice(("3", "5")),
         "clean_timeout": "3",
     }
+
+
+def _failures(luck: Random) -> dict[str, str]:
+    """Of one in four failures are counted, and may be too many."""
+    if luck.random() < 0.75:
+        return {}
+    return {"failure_threshold": luck.choice("1233"), "failure_interval": luck.choice(("2", "20", "600"))}

@@ -90,6 +90,10 @@ class Truth:
     died: dict[tuple[str, ResourceName], float] = field(init=False, default_factory=dict)
     """When something last ceased to live on a server."""
     types: dict[TypeName, TypeRecord] = field(init=False, default_factory=dict)
+    start_ids: dict[ResourceName, str] = field(init=False, default_factory=dict)
+    """Of the last start by hand."""
+    failed: dict[tuple[ResourceName, str], dict[tuple[str, float], int]] = field(init=False, default_factory=dict)
+    """What was ever reported of a resource's failures after this start by hand: server and time -> the revision since which it is known."""
     _local: set[ResourceName] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
@@ -118,6 +122,7 @@ class Truth:
         if request.action == "start":
             self._judge(invariants.start_needs_assignment(self, machine, request))
             self._judge(invariants.start_begins_afresh(machine, request))
+            self._judge(invariants.start_is_not_one_too_many(self, machine, request))
             self._touch(machine, request.resource)
 
     def ended(self, machine: "Machine", request: ActionRequest, outcome: ActionOutcome | None) -> None:
@@ -254,6 +259,10 @@ class Truth:
         self.incarnations = {record.incarnation: record for _, record in records if isinstance(record, IncarnationRecord)}
         self.types = {type_record.name: type_record for _, type_record in records if isinstance(type_record, TypeRecord)}
         self.targets = {ResourceName(name): target.target for name, target in records if isinstance(target, TargetRecord)}
+        self.start_ids = {ResourceName(name): target.start_id for name, target in records if isinstance(target, TargetRecord)}
+        self.failed = {}
+        for report in (record for _, record in records if isinstance(record, Report)):
+            self._failures(report)
         self.leader = next((record for _, record in records if isinstance(record, LeaderRecord)), None)
         self.definitions = {}
         for name, record in records:
@@ -361,6 +370,7 @@ class Truth:
 
     def _target(self, name: str, record: TargetRecord) -> None:
         self.targets[ResourceName(name)] = record.target
+        self.start_ids[ResourceName(name)] = record.start_id
         self.trace.say("registry", f"target of {name} is {record.target}")
         if record.by.startswith(BY):  # the leader's word, which comes after the operator's
             self.acknowledged.pop(keys.target(name), None)
@@ -372,6 +382,12 @@ class Truth:
         failure = "" if record.failure is None else f" FAILED {record.failure.kind} e{record.failure.epoch}"
         state = f"{record.state}/{record.internal} e{record.epoch} restarts {record.restarts}"
         self.trace.say("registry", f"{record.server} reports {record.resource} {state}{failure}")
+        self._failures(record)
+
+    def _failures(self, record: Report) -> None:
+        known = self.failed.setdefault((record.resource, record.failed_after), {})
+        for at in record.failed_at:
+            known.setdefault((record.server, at), self.revisions[keys.report(record.resource, record.server)])
 
 
 _TAKE: dict[str, Callable[..., None]] = {

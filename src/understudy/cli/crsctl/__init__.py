@@ -7,8 +7,8 @@ from understudy.cli import client
 from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place
 
 VERBS = (
-    "add", "check", "config", "debug", "delete", "disable", "enable", "eval", "get", "getperm", "modify", "query", "relocate", "restart",
-    "set", "setperm", "start", "stat", "stop", "unset",
+    "add", "check", "config", "debug", "delete", "disable", "enable", "eval", "get", "getperm", "modify", "query", "relocate", "request",
+    "restart", "set", "setperm", "start", "stat", "stop", "unset",
 )  # fmt: skip
 _SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
 _USAGE = f"""Usage: crsctl <verb> <object> [names] [options]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from understudy.intent.facts import Instance, cardinality_id, last_server, values
+from understudy.model.failures import in_window
 from understudy.model.shown import one_line
 
 Pairs = Iterable[tuple[str, str]]
@@ -42,9 +43,9 @@ def full(instances: Sequence[Instance]) -> Pairs:
     return [*head, *sorted({**instance.resource.attributes, "CARDINALITY_ID": known["CARDINALITY_ID"], "ID": known["ID"]}.items())]
 
 
-def verbose(instance: Instance) -> Pairs:
-    """`-v`: one instance's run-time attributes."""
-    report = instance.report
+def verbose(instance: Instance, wall: float) -> Pairs:
+    """`-v`: one instance's run-time attributes; its failures as they count at this time."""
+    report, failed = instance.report, in_window(instance.resource, instance.failures, wall)
     return [
         ("NAME", instance.resource.name),
         ("TYPE", instance.resource.type),
@@ -54,8 +55,8 @@ def verbose(instance: Instance) -> Pairs:
         ("CARDINALITY_ID", cardinality_id(instance)),
         ("OXR_SECTION", "0"),
         ("RESTART_COUNT", str(report.restarts if report else 0)),
-        ("FAILURE_COUNT", "0"),
-        ("FAILURE_HISTORY", ""),
+        ("FAILURE_COUNT", str(len(failed))),
+        ("FAILURE_HISTORY", ", ".join(map(wall_text, failed))),
         ("ID", f"{instance.resource.name} {cardinality_id(instance)} 1"),
         ("INCARNATION", str(report.starts if report else 0)),
         ("LAST_RESTART", wall_text(report.started_wall if report else 0.0)),

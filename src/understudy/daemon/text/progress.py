@@ -23,6 +23,8 @@ def lines(event: Event) -> tuple[str, ...]:
         return (line(20162, name, server, event.cause),)
     if event.kind == events.KILLED:
         return (line(20161, name, server, ", and not all of it has ended" if event.text else ""),)
+    if event.kind == events.PROGRESS:
+        return (line(20546, name, server, event.text),)
     if event.kind in _ONE_LINE:
         return (line(_ONE_LINE[event.kind], name, server),)
     if event.kind in _FAILED:

@@ -30,7 +30,7 @@ def chosen(world: CommandContext, view: View, arguments: Arguments) -> tuple[tup
     if text is not None:
         wanted = resource_filter(view, text)
         return with_instance(
-            view, arguments, (name for name in sorted(view.resources) if matched(view, view.resources[name], wanted))
+            view, arguments, (name for name in sorted(view.resources) if matched(view, view.resources[name], wanted, world.clock.wall()))
         ), True
     if everything:
         return with_instance(view, arguments, (name for name in sorted(view.resources) if not name.startswith("ora."))), True
@@ -46,6 +46,6 @@ def chosen(world: CommandContext, view: View, arguments: Arguments) -> tuple[tup
     return tuple(found), all_known
 
 
-def matched(view: View, resource: Resource, wanted: Filter) -> bool:
-    """Whether any instance of the resource matches."""
-    return any(matches(wanted, compared(instance)) for instance in instances(view, resource))
+def matched(view: View, resource: Resource, wanted: Filter, wall: float) -> bool:
+    """Whether any instance of the resource matches at this time."""
+    return any(matches(wanted, compared(instance, wall)) for instance in instances(view, resource))

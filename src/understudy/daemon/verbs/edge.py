@@ -13,20 +13,19 @@ from understudy.model.view import View
 
 
 async def check_script(world: CommandContext, view: View, resource: Resource) -> None:
-    """The ACTION_SCRIPT must be there on this server, fit to run and nobody else's to change, if the resource may ever run on it."""
+    """The ACTION_SCRIPT must be there on this server, fit to run and nobody else's to change, if the resource may ever run on it; so must
+    every program of an application."""
     here = ServerName(world.settings.server)
-    path = resource.kind.script(resource.on(here))
-    if not path or not may_ever_run(view, resource, here):
-        return
-    found = await world.server.script(path, resource.user)
-    if found == "missing":
-        raise Declined(20041, path, resource.name, here)
-    if found == "silent":
-        raise Declined(20123, path, here)
-    if found == "not executable":
-        raise Declined(20042, path, resource.name, here)
-    if found != "ok":
-        raise Declined(20190, path, resource.name, here, found)
+    for attribute, path in resource.kind.files(resource.on(here)) if may_ever_run(view, resource, here) else ():
+        found = await world.server.script(path, resource.user)
+        if found == "missing":
+            raise Declined(20041, attribute, path, resource.name, here)
+        if found == "silent":
+            raise Declined(20123, attribute, path, here)
+        if found == "not executable":
+            raise Declined(20042, attribute, path, resource.name, here)
+        if found != "ok":
+            raise Declined(20190, attribute, path, resource.name, here, found)
 
 
 async def check_acl(world: CommandContext, acl: str, before: str = "") -> None:

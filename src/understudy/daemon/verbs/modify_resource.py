@@ -38,7 +38,8 @@ async def modify(world: CommandContext, change: ResourceChange) -> bool:
         await check_address(world, view, first.resource)
     if "ACL" in first.effects:
         await check_acl(world, first.resource.attributes.get("ACL", ""), first.before.attributes.get("ACL", ""))
-    if ("ACTION_SCRIPT" in first.effects or first.before.user != first.resource.user) and not change.force:
+    other_files = first.resource.kind.files(first.before) != first.resource.kind.files(first.resource)
+    if (other_files or first.before.user != first.resource.user) and not change.force:
         await check_script(world, view, first.resource)
     well = await carry_out(world, change.name, lambda view: intent.modify(view, change, operator).draft, force=change.force)
     if any(effect is Effect.RELOAD for effect in first.effects.values()):

@@ -32,14 +32,14 @@ def known_attributes(view: View) -> frozenset[str]:
     return frozenset((*ATTRIBUTES, *SPECIAL, *READ_ONLY, *of_types, *of_resources))
 
 
-def compared(instance: Instance) -> Callable[[str], Texts]:
-    """What a filter compares: attributes as -f and -v show them; STATE as it is (`ONLINE`) and as it is shown (`ONLINE on ctr1`)."""
+def compared(instance: Instance, wall: float) -> Callable[[str], Texts]:
+    """What a filter compares: attributes as -f and -v show them now; STATE as it is (`ONLINE`) and as it is shown (`ONLINE on ctr1`)."""
     known = values(instance)
 
     def text_of(name: str) -> Texts:
         if name == "STATE":
             return (instance.state.value, instance.state_text)
-        return known[name] if name in known else dict(verbose(instance)).get(name)
+        return known[name] if name in known else dict(verbose(instance, wall)).get(name)
 
     return text_of
 

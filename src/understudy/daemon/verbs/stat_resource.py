@@ -64,17 +64,17 @@ async def _shown(world: CommandContext, view: View, names: Sequence[ResourceName
     wanted = resource_filter(view, text) if (text := arguments.text("filter")) is not None else None
     shown = []
     for name in names:
-        if some := _wanted(view, view.resources[name], arguments, wanted):
+        if some := _wanted(view, view.resources[name], arguments, wanted, world.clock.wall()):
             shown.append(some)
         await world.turn.next()
     return shown
 
 
-def _wanted(view: View, resource: Resource, arguments: Arguments, wanted: Filter | None) -> list[Instance]:
+def _wanted(view: View, resource: Resource, arguments: Arguments, wanted: Filter | None, wall: float) -> list[Instance]:
     """The resource's instances that -w, -n, -k and -d leave over."""
     found = list(instances(view, resource))
     if wanted is not None:
-        found = [instance for instance in found if matches(wanted, compared(instance))]
+        found = [instance for instance in found if matches(wanted, compared(instance, wall))]
     if (server := arguments.text("server")) is not None:
         found = [instance for instance in found if instance.server == server]
     for key, attribute, _ in _NUMBERS:
@@ -97,17 +97,17 @@ def _check_numbers(view: View, names: Sequence[ResourceName], arguments: Argumen
 
 async def _text(world: CommandContext, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
     if names := only(arguments, known_attributes(view)):
-        return picked([found for group in shown for found in _attributes(group, arguments)], names, arguments)
+        return picked([found for group in shown for found in _attributes(group, arguments, world.clock.wall())], names, arguments)
     if arguments.flag("table"):
         return table(instance for group in shown for instance in group)
     parts = []
     for group in shown:
-        parts.append(_block(view, group, arguments))
+        parts.append(_block(world, view, group, arguments))
         await world.turn.next()
     return "\n\n".join(parts)
 
 
-def _block(view: View, group: Sequence[Instance], arguments: Arguments) -> str:
+def _block(world: CommandContext, view: View, group: Sequence[Instance], arguments: Arguments) -> str:
     """One resource as text."""
     if arguments.flag("dependency"):
         chosen = print_dependencies(_chosen(group[0].resource, arguments))
@@ -117,7 +117,7 @@ def _block(view: View, group: Sequence[Instance], arguments: Arguments) -> str:
     if arguments.flag("registered"):
         return f"NAME={group[0].resource.name}"
     if arguments.flag("verbose") or arguments.flag("all_values"):
-        return blocks.blocks(blocks.verbose(instance) for instance in group)
+        return blocks.blocks(blocks.verbose(instance, world.clock.wall()) for instance in group)
     layout = blocks.profile if arguments.flag("profile") else blocks.full if arguments.flag("full") else blocks.short
     if arguments.flag("evaluate") and layout is not blocks.short:
         return blocks.blocks(layout([evaluated(instance)]) for instance in group)
@@ -136,7 +136,7 @@ async def _json(world: CommandContext, view: View, shown: Sequence[Sequence[Inst
     found: list[str] = []
     for group in shown:
         if names:
-            found += [json.dumps({name: has.get(name, "") for name in names}) for has in _attributes(group, arguments)]
+            found += [json.dumps({name: has.get(name, "") for name in names}) for has in _attributes(group, arguments, world.clock.wall())]
         else:
             more = _more(view, group[0], arguments)
             group = [evaluated(instance) for instance in group] if arguments.flag("evaluate") else group
@@ -145,7 +145,7 @@ async def _json(world: CommandContext, view: View, shown: Sequence[Sequence[Inst
     return f'{json.dumps(head_json(known))[:-1]}, "resources": [{", ".join(found)}]}}'
 
 
-def _attributes(group: Sequence[Instance], arguments: Arguments) -> list[Mapping[str, str]]:
+def _attributes(group: Sequence[Instance], arguments: Arguments, wall: float) -> list[Mapping[str, str]]:
     """Of which `-attr` chooses: with -p those of the resource, else of each instance; with -e as they count for it."""
     if arguments.flag("evaluate"):
         group = [evaluated(instance) for instance in group]
@@ -154,7 +154,7 @@ def _attributes(group: Sequence[Instance], arguments: Arguments) -> list[Mapping
     if arguments.flag("profile"):
         resource = group[0].resource
         return [{"NAME": resource.name, "TYPE": resource.type, **resource.attributes}]
-    return [{**values(instance), **dict(blocks.verbose(instance))} for instance in group]
+    return [{**values(instance), **dict(blocks.verbose(instance, wall))} for instance in group]
 
 
 def _more(view: View, instance: Instance, arguments: Arguments) -> dict[str, object]:
