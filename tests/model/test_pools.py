@@ -1,10 +1,12 @@
 """Server pools: membership as the guide has it, and what a pool is refused for."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.errors import BadInput
+from understudy.errors import BadAttribute, BadInput
 from understudy.model.names import PoolName, ServerName
 from understudy.model.pools import FREE, GENERIC, attributes_of, build, membership, validate
 from understudy.model.view import Pool
@@ -134,3 +136,25 @@ def test_a_pool_is_never_its_own_ancestor() -> None:
 
     with pytest.raises(BadInput, match="own ancestor"):
         validate(pool("b", PARENT_POOLS="a"), {PoolName("a"): a, PoolName("b"): pool("b")})
+
+
+def test_exclusive_pools_share_no_server() -> None:
+    """The more important one has it, of equals the first by name; what is below a pool goes with it."""
+    first = pool("a", PARENT_POOLS="Generic", SERVER_NAMES="ctr1 ctr2", EXCLUSIVE_POOLS="x")
+    second = pool("b", PARENT_POOLS="Generic", SERVER_NAMES="ctr2 ctr3", EXCLUSIVE_POOLS="x")
+    below = pool("c", PARENT_POOLS="b", SERVER_NAMES="ctr2")
+    online = ["ctr1", "ctr2", "ctr3"]
+
+    assert {name: servers for name, servers in members(first, second, below, online=online).items() if name in "abc"} == {
+        "a": "ctr1 ctr2", "b": "ctr3", "c": "",
+    }  # fmt: skip
+    more = replace(second, importance=1)
+    assert members(first, more, below, online=online)["a"] == "ctr1"
+    assert members(first, more, below, online=online)["c"] == "ctr2"
+
+
+def test_an_exclusive_pool_is_not_above_its_like() -> None:
+    """The lower one could have no server."""
+    upper = pool("up", EXCLUSIVE_POOLS="x")
+    with pytest.raises(BadAttribute, match="one is above the other"):
+        validate(pool("low", PARENT_POOLS="up", EXCLUSIVE_POOLS="x"), {upper.name: upper})

@@ -1,12 +1,14 @@
 """From definition to resource, and everything a definition is refused for."""
 
+import re
+
 import pytest
 
 from understudy.errors import BadInput
 from understudy.model.attributes import ATTRIBUTES, Effect, check_value
 from understudy.model.custom import custom_actions
 from understudy.model.dependencies import Registered
-from understudy.model.names import PoolName, ResourceName, TypeName
+from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.profile import changed, check_name, resolve, validate
 from understudy.model.resource import Placement
 from understudy.model.types import network_definition
@@ -199,6 +201,34 @@ def test_what_cannot_be_changed_is_refused() -> None:
     assert refused.value.code == 20003
 
 
+def test_a_value_for_one_server_counts_there() -> None:
+    """The server goes before the instance, both before the plain value; what is shown is what was given."""
+    interval, load = "CHECK_INTERVAL", "LOAD@SERVERNAME(ctr2)"
+    given = {interval: "60", f"{interval}@CARDINALITYID(1)": "30", f"{interval}@SERVERNAME(ctr1)": "5", load: "7"}
+    resource = validate(definition(**given), KNOWN)
+    on = {server: resource.on(ServerName(server)) for server in ("ctr1", "ctr2", "ctr3")}
+    assert [(here.check_interval_s, here.load) for here in on.values()] == [(5.0, 1), (30.0, 7), (30.0, 1)]
+    assert {name: resource.attributes[name] for name in given} == given
+    assert on["ctr1"].attributes["CHECK_INTERVAL"] == "5"
+    assert not any("@" in name for name in on["ctr1"].attributes)
+
+
+@pytest.mark.parametrize(
+    ("type", "name", "trouble"),
+    [
+        ("cluster_resource", "PLACEMENT@SERVERNAME(ctr1)", "one value for the whole cluster"),
+        ("cluster_resource", "ACL@SERVERNAME(ctr1)", "one value for the whole cluster"),
+        ("cluster_resource", "LOAD@CARDINALITYID(2)", "@CARDINALITYID(1)"),
+        ("cluster_resource", "LOAD@SERVERNAME(ctr1)@DEGREEID(2)", "degree 1"),
+        ("cluster_resource", "LOAD@SERVERNAME(ctr1)@CARDINALITYID(1)", "give one of"),
+        ("local_resource", "LOAD@CARDINALITYID(1)", "@SERVERNAME(server)"),
+    ],
+)
+def test_a_scope_that_means_nothing_is_refused(type: str, name: str, trouble: str) -> None:
+    """UND-0560, with what is meant."""
+    with pytest.raises(BadInput, match=re.escape(trouble)) as refused:
+        validate(definition(type, **{name: "1"}), KNOWN)
+    assert refused.value.code == 20560
 @pytest.mark.parametrize(
     ("name", "value"),
     [

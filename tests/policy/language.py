@@ -35,6 +35,7 @@ from understudy.model.view import (
 )
 from understudy.policy.decide import decide
 from understudy.policy.explain import render
+from understudy.policy.failover import DelaySeen, delays_seen
 from understudy.policy.groups import group_of
 from understudy.policy.plan import Memory, Note, Plan, Step
 from understudy.policy.sentences import sentence
@@ -64,6 +65,7 @@ def carried_out(view: View, plan: Plan) -> View:
             incarnations={name: record for name, record in incarnations.items() if name not in step.forgotten},
             assignments=assignments,
             requests=tuple(request for request in view.requests if request.id not in step.fulfilled),
+            targets={**view.targets, **dict(step.targets)},
         )
     return view
 
@@ -84,6 +86,8 @@ class SpokenCluster:
         self._untold: set[tuple[ServerName, ResourceName]] = set()
         self._count = 0
         self._asked: list[str] = []
+        self._unheard: set[Incarnation] = set()
+        self._delays: DelaySeen = {}
         self._acting_since: float | None = float("-inf")
         self._evicted_at = float("-inf")
 
@@ -106,8 +110,14 @@ class SpokenCluster:
         if any(record.life is Life.EVICTED for step in plan.steps for record in step.incarnations):
             self._evicted_at = self.now
             memory = self._memory()
+        coming = {record.incarnation for record in self.view.incarnations.values() if record.coming_up}
         self.view = carried_out(self.view, plan)
-        again = decide(self.view, self.now, memory)
+        if any(step.targets for step in plan.steps) or coming - {record.incarnation for record in self._coming_up()}:
+            more = decide(self.view, self.now, memory)  # what is wanted since a server came up is placed next
+            told += [line for step in more.steps for line in self._step(step)]
+            self.view, memory = carried_out(self.view, more), self._memory()
+            plan = more
+        again = decide(self.view, self.now, self._memory())
         if not only_forgets(again):
             told += ["NOT SETTLED, it goes on deciding:", *(line for step in again.steps for line in self._step(step))]
         self.view = carried_out(self.view, again)
@@ -117,7 +127,22 @@ class SpokenCluster:
         return [*(told or ["nothing to decide"]), *(line for name in asked for line in render(self.view, ResourceName(name)))]
 
     def _memory(self) -> Memory:
-        return Memory(quiet_until=self._quiet, acting_since=self._acting_since, evicted_at=self._evicted_at)
+        self._delays = delays_seen(self.view, self._delays, self.now)
+        return Memory(
+            quiet_until=self._quiet, acting_since=self._acting_since, evicted_at=self._evicted_at, unheard=frozenset(self._unheard),
+            delays=self._delays,
+        )  # fmt: skip
+
+    def _coming_up(self) -> list[IncarnationRecord]:
+        return [record for record in self.view.incarnations.values() if record.coming_up]
+
+    def another_leader(self) -> None:
+        """What the leader before has witnessed is not known any more."""
+        self._delays = {}
+
+    def unheard(self, names: str) -> None:
+        """A new leader asks all voters, and none grants these servers."""
+        self._unheard |= {self.incarnation(word) for word in names.split()}
 
     # --- servers ----------------------------------------------------------------------------------------------------
 
@@ -138,6 +163,13 @@ class SpokenCluster:
         incarnation = Incarnation(f"{server}/i{order}")
         record = IncarnationRecord(incarnation=incarnation, server=name, life=Life.JOINING, order=order)
         self._change(incarnations={**self.view.incarnations, incarnation: record}, looks={**self.view.looks, name: self._look(name)})
+
+    def come_up(self, server: str) -> None:
+        """Its clusterware has come up: a new incarnation, which has looked at everything."""
+        self.join(server)
+        record = replace(self.view.present()[ServerName(server)], coming_up=True)
+        self._change(incarnations={**self.view.incarnations, record.incarnation: record})
+        self.live(server, "is online")
 
     def live(self, server: str, what: str) -> None:
         """The server's newest incarnation goes on to another life."""
@@ -370,7 +402,8 @@ class SpokenCluster:
 
     def _step(self, step: Step) -> list[str]:
         """One commit: its first line is marked."""
-        lines = [f"{record.server} is {record.life.value}: {record.proof}" for record in step.incarnations]
+        lines = [f"{record.server} is {record.life.value}: {record.proof or 'it has come up'}" for record in step.incarnations]
+        lines += [f"{name}: TARGET {record.target.value}{_otherwise(record)} ({record.by})" for name, record in step.targets]
         lines += [self._assignment(assignment) for assignment in step.assignments]
         lines += [f"{note.resource} could not be ended on {note.on}: {note.cause}" for note in step.notes if note.kind == "unended"]
         lines += [self._refused(note) for note in step.notes if note.kind == "refused"]
@@ -407,10 +440,17 @@ class SpokenCluster:
         return f"refused for {note.resource}{f' on {note.on}' if note.on else ''}: {words}"
 
 
+def _otherwise(record: TargetRecord) -> str:
+    return f", otherwise on {', '.join(record.otherwise)}" if record.otherwise else ""
+
+
 NAME, NAMES, SERVER = r"(?P<name>\w[\w.-]*)", r"(?P<names>\w[\w.-]*(?: \w[\w.-]*)*)", r"(?P<server>\w[\w.-]*)"
 _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"servers {NAMES}", SpokenCluster.servers),
     (rf"{SERVER} joins", SpokenCluster.join),
+    (rf"{SERVER} comes up", SpokenCluster.come_up),
+    (rf"nobody grants {NAMES}", SpokenCluster.unheard),
+    (r"another leader", SpokenCluster.another_leader),
     (rf"voters {NAMES}", SpokenCluster.voters),
     (r"the leader itself (?P<what>can act again|cannot act)", SpokenCluster.leader),
     (rf"{SERVER} cannot act: (?P<why>.+)", SpokenCluster.unable),

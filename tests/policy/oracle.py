@@ -90,11 +90,14 @@ def _score(view: View, name: ResourceName, server: ServerName) -> list[int]:
     elif resource.placement == "favored" and not resource.hosting_members and _in_pool(view, resource.server_pools, server):
         favoured = listed
     burden = sum(view.resources[other].load for other in here if other in view.resources)
+    assignment = view.assignments.get(name)
+    last = None if assignment is None else assignment.last if assignment.owner is None else assignment.owner.server
     return [
+        int(resource.use_stickiness and last != server),
         favoured,
         -sum(_names(resource, DependencyKind.ATTRACTION, other) for other in here),
         sum(_names(resource, DependencyKind.DISPERSION, other) for other in here),
-        burden if resource.placement == "balanced" else 0,
+        burden if resource.placement == "balanced" and not resource.use_stickiness else 0,
         listed,
     ]
 

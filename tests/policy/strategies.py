@@ -36,6 +36,11 @@ def resources(draw: st.DrawFn) -> dict[ResourceName, Resource]:
             "LOAD": str(draw(st.integers(1, 5))),
             "ENABLED": draw(st.sampled_from("1111110")),
             "ACTIVE_PLACEMENT": draw(st.sampled_from("0001")),
+            "AUTO_START": draw(st.sampled_from(("restore", "restore", "always", "never"))),
+            "INSTANCE_FAILOVER": draw(st.sampled_from("1110")),
+            "FAILOVER_DELAY": draw(st.sampled_from(("0", "0", "0", "20"))),
+            "USE_STICKINESS": draw(st.sampled_from("0001")),
+            "RELOCATE_BY_DEPENDENCY": draw(st.sampled_from("1110")),
             "START_DEPENDENCIES": draw(dependencies(["net", *names[:number]])),
         }
         definition = Definition(name=name, type=TypeName("cluster_resource"), uid=f"uid-{name}", attributes=attributes)
@@ -75,8 +80,9 @@ def incarnations(draw: st.DrawFn) -> dict[Incarnation, IncarnationRecord]:
         for order in range(1, draw(st.integers(0, 2)) + 1):
             life = draw(st.sampled_from(LIVES))
             found[Incarnation(f"{server}/i{order}")] = IncarnationRecord(
-                incarnation=Incarnation(f"{server}/i{order}"), server=server, life=life, order=order, proof="drawn"
-            )
+                incarnation=Incarnation(f"{server}/i{order}"), server=server, life=life, order=order, proof="drawn",
+                coming_up=draw(st.sampled_from((False, False, False, True))),
+            )  # fmt: skip
         for order in range(1, sum(record.server == server for record in found.values())):
             old = Incarnation(f"{server}/i{order}")
             gone = draw(st.sampled_from((Life.EVICTED, Life.LOST, Life.FENCED, Life.LEFT)))
@@ -96,8 +102,12 @@ def assignments(draw: st.DrawFn, name: ResourceName, known: dict[Incarnation, In
     )
     owner = draw(st.sampled_from((None, *holders))) if holders else None
     tried = tuple(draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=2)))
+    waits = owner is None and draw(st.booleans())
     last_resort, within = draw(st.sampled_from((False, False, True))), draw(st.sampled_from(((), (), SERVERS[:1])))
-    return Assignment(resource=name, epoch=epoch, owner=owner, holders=holders, tried=tried, last_resort=last_resort, within=within)
+    return Assignment(
+        resource=name, epoch=epoch, owner=owner, holders=holders, tried=tried, last_resort=last_resort, within=within,
+        last=draw(st.sampled_from(SERVERS)) if waits else None, failover_in_s=draw(st.sampled_from((0.0, 20.0))) if waits else 0.0,
+    )  # fmt: skip
 
 
 @st.composite

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from policy.language import carried_out
+from policy.language import SpokenCluster, carried_out
 from policy.strategies import SERVERS, resources, views
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Placement
@@ -122,3 +122,13 @@ def test_no_change_does_nothing(view: View) -> None:
     assert impact(view, view) == ()
     patient = {name: replace(resource, start_timeout_s=resource.start_timeout_s + 1.0) for name, resource in view.resources.items()}
     assert impact(view, replace(view, resources=patient)) == ()
+
+
+def test_a_server_that_has_just_come_up_hides_nothing() -> None:
+    """What AUTO_START makes of that is decided first and alone; what a change does is found all the same."""
+    cluster = SpokenCluster()
+    for line in ("servers ctr1", "ctr2 comes up", "resource db PLACEMENT=favored HOSTING_MEMBERS=ctr1", "db belongs to ctr1"):
+        cluster.do(line)
+    before = cluster.view
+    cluster.do("modify db PLACEMENT=restricted HOSTING_MEMBERS=ctr2")
+    assert [(effect.resource, effect.to) for effect in impact(before, cluster.view)] == [("db", "ctr2")]

@@ -29,8 +29,14 @@ def memory_of(view: View) -> Memory:
 
 
 def decided(view: View) -> View:
-    """The View with the plan for it carried out."""
-    return carried_out(view, decide(view, LATER, memory_of(view)))
+    """The View with the plan for it carried out; and with what follows where that plan was about servers that have come up: these are
+    decided about first, and alone."""
+    after = carried_out(view, decide(view, LATER, memory_of(view)))
+    return after if _coming_up(after) == _coming_up(view) else decided(after)
+
+
+def _coming_up(view: View) -> set[str]:
+    return {name for name, record in view.incarnations.items() if record.coming_up}
 
 
 def assignments(view: View) -> dict[ResourceName, tuple[Assignment, Assignment]]:

@@ -27,6 +27,48 @@ DB = ResourceName("db")
 SCENARIOS = Path(__file__).with_name("scenarios")
 
 
+def all_lose_power_and_it_is_not_to_start(seed: int) -> None:
+    """AUTO_START=never: it fails over, and after a power loss of the whole cluster it stays down; what is restored runs, and so does what
+    is always started although it was stopped."""
+    with cluster(seed) as world:
+        for name, auto_start in (("db", "never"), ("web", "restore"), ("log", "always")):
+            world.define(name, auto_start=auto_start)
+        world.start("db", "web", "log", on="ctr1")
+        world.until(lambda: world.runs_on("log") == "ctr1", 5, "all run")
+        world.stop("log")
+        world.run(2)
+        world.power_off("ctr1")
+        world.until(lambda: world.runs_on("db") not in (None, "ctr1"), 10, "it fails over")
+        world.power_off()
+        world.run(1)
+        world.boot()
+        world.until(lambda: world.truth.targets[DB] is Target.OFFLINE, 30, "it is left down")
+        world.until(lambda: world.runs_on("web") is not None and world.runs_on("log") is not None, 30, "the others run")
+        world.run(5)
+        assert world.runs_on("db") is None, "and stays so"
+
+
+def leaders_are_lost_while_it_waits_for_its_server(seed: int) -> None:
+    """FAILOVER_DELAY=12: its server is lost, and each leader after another; it is not waited for without end."""
+    with cluster(seed, servers=4, voters=3, pause_tolerance=0.5) as world:
+        world.define("db", hosting_members="ctr4 ctr3 ctr2 ctr1", placement="favored", failover_delay="12")
+        world.start("db")
+        world.until(lambda: world.runs_on("db") == "ctr4", 5, "it runs")
+        world.run(1)
+        world.power_off("ctr4")
+        lost_at = world.loop.now
+        for _ in range(4):
+            world.run(5)
+            assert world.runs_on("db") is None or world.loop.now - lost_at > 12, "it is given its time"
+            leader = world.leader()
+            assert leader is not None
+            world.machines[leader].kill_daemon()
+            world.cut_registry(leader)
+            world.run(3)
+            world.hub.mend(leader)
+        world.until(lambda: world.runs_on("db") is not None, 2, "it runs elsewhere")
+
+
 def it_is_started_by_hand_where_it_gave_up(seed: int) -> None:
     """It does not start on ctr1, the only place for it; somebody starts it there by hand, unnoticed; then its place is ctr2."""
     with cluster(seed) as world:

@@ -10,9 +10,10 @@ from understudy.errors import RegistryUnreachable
 from understudy.lane import budget, neighbours
 from understudy.model.names import ServerName
 from understudy.model.reasons import Reason, Why
-from understudy.model.view import View
-from understudy.policy import placement, unable
+from understudy.model.view import Assignment, View
+from understudy.policy import autostart, failover, placement, unable
 from understudy.policy.case import Case
+from understudy.policy.ground import Ground
 from understudy.policy.recovery import forgiven
 from understudy.sim.link import RegistryLink
 
@@ -78,3 +79,21 @@ def start_without_what_it_needs(patch: Patch) -> None:
 def stop_under_what_needs_it(patch: Patch) -> None:
     """What is stopped does not wait for its dependents."""
     exchange(patch, neighbours.dependents_not_off)(lambda here, resource: ())
+
+
+# --- who was there before, and for how long it is waited for ---------------------------------------------------------
+
+
+def take_a_cold_start_for_a_failover(patch: Patch) -> None:
+    """Who comes up first counts as having been there, before it is known that nobody else was."""
+    exchange(patch, autostart._in_doubt)(lambda view, memory: False)
+
+
+def wait_without_end(patch: Patch) -> None:
+    """Nobody writes what is left of a delay, so that each leader begins it anew."""
+    original = failover.delay_of
+
+    def delay_of(ground: Ground, before: Assignment) -> float:
+        return before.failover_in_s if original(ground, before) and before.owner is None else original(ground, before)
+
+    exchange(patch, failover.delay_of)(delay_of)

@@ -187,6 +187,8 @@ STORIES = (
     (mutations_lanes.stopped_with_processes_left, "it is killed, and runs on ctr2", moments.only_sigkill_ends_it),
     # liveness
     (mutations_lanes.ignore_events_until_confirmed, "it is started again", moments.it_dies_while_its_start_is_confirmed),
+    (mutations_live.take_a_cold_start_for_a_failover, "it is left down", moments.all_lose_power_and_it_is_not_to_start),
+    (mutations_live.wait_without_end, "it runs elsewhere", moments.leaders_are_lost_while_it_waits_for_its_server),
     (mutations_lanes.forget_failures_of_another_life, "FAILURE_THRESHOLD", moments_failures.it_fails_in_two_lives_of_its_server),
     (mutations_lanes.count_failures_here_alone, "FAILURE_THRESHOLD", moments_failures.it_fails_on_two_servers),
     (mutations_live.never_evict_for_what_cannot_be_stopped, "its server goes", moments_failures.its_server_goes_for_what_cannot_be_stopped),

@@ -13,16 +13,13 @@ from vocabulary.stage import play
 COMMAND = re.compile(rf"({'|'.join(PROGRAMS)}) ")
 SECTIONS = sorted((FOLDER / "rows").glob("*.toml"))
 IDLE = """
-    AUTO_START FAILOVER_DELAY INSTANCE_FAILOVER RELOCATE_BY_DEPENDENCY SERVER_CATEGORY START_CONCURRENCY STOP_CONCURRENCY USE_STICKINESS
 """
 """Attributes that are still only accepted."""
 NOT_YET = frozenset(
     {
         # options
-        "crsctl stat server -category",
         # attributes
         *(f"attribute {name}" for name in IDLE.split()),
-        "pool attribute EXCLUSIVE_POOLS", "pool attribute SERVER_CATEGORY",
         # dependencies
         "START hard(uniform:)", "START weak(uniform:)", "START weak(concurrent:)", "START dispersion(pool:)", "START dispersion:active",
         "START exclusion(preempt_pre:)", "START exclusion(preempt_post:)", "STOP hard(shutdown:)",

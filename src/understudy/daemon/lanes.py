@@ -123,7 +123,7 @@ class Lanes:
 
     def resource(self, name: ResourceName) -> Resource:
         """Its definition, as this server knows it."""
-        return self._mirror.view.resources[name]
+        return self._mirror.view.resources[name].on(self._me.server)
 
     async def run(self) -> None:
         """Drive every lane, until cancelled."""

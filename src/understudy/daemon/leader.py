@@ -80,8 +80,7 @@ class Leader:
         """Under way."""
         self._suspects: dict[Incarnation, ServerName] = {}
         self._left: set[Incarnation] = set()
-        self._roll_call_at = 0.0
-        self._beats = 0
+        self._roll_call_at, self._beats = 0.0, 0
         self._counted: tuple[int, int, int] | None = None
         """The term, the reading of the registry and the era for which it is known who is alive."""
         self._quiet_since_count = 0.0
@@ -280,13 +279,13 @@ class Leader:
             return self._clock.monotonic() + ASK_AGAIN_S
         self._beats += 1
         # who was counted has registered before: after this commit the mirror has seen that
-        beat = Beat(term=mark[0], count=self._beats)
-        revision = await self._write(self._mirror.view, {keys.BEAT: beat})
-        view = self._mirror.view
+        revision = await self._write(self._mirror.view, {keys.BEAT: Beat(term=mark[0], count=self._beats)})
+        asked_of, view = view, self._mirror.view
         if revision is None or view.revision < revision or self._mirror.rereads != mark[1] or view.set_back:
             return self._clock.monotonic() + ASK_AGAIN_S
         if not await self._take_in(view, census):
             return self._clock.monotonic() + RETRY_S
+        self._memory.counted(asked_of, census)
         # an incarnation that ended just before nobody knows any more: what it ran is gone when the quiet time is over, as after every loss
         self._counted, self._quiet_since_count = mark, self._clock.monotonic() + self._limits.quiet_s
         return self._quiet_since_count

@@ -225,7 +225,7 @@ class Leave:
 
 def _time_to_stop(resources: Iterable[Resource]) -> float:
     """One after the other, each as long as it may take."""
-    return sum(resource.stop_timeout_s + resource.clean_timeout_s for resource in resources)
+    return sum(max(some.stop_timeout_s + some.clean_timeout_s for some in resource.everywhere) for resource in resources)
 
 
 def _held(view: View, record: IncarnationRecord) -> Iterator[Resource]:

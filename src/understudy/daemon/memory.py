@@ -3,13 +3,17 @@
 Called by `leader.py` with each View that it decides on. A new leader begins with what it sees, at the time it sees it.
 """
 
+from collections.abc import Iterable
+
 from understudy.model.limits import Limits
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.state import PROVEN, Life
 from understudy.model.view import View
 from understudy.policy.eras import has_reported
+from understudy.policy.failover import DelaySeen, delays_seen
 from understudy.policy.forgetting import EVERY_S
 from understudy.policy.plan import Memory, Step
+from understudy.ports import Counted
 
 
 class LeaderMemory:
@@ -21,7 +25,14 @@ class LeaderMemory:
         self._evicted_at = float("-inf")
         self._recovering_since: float | None = None
         self._reported_since: dict[str, float] = {}
+        self._unheard: frozenset[Incarnation] = frozenset()
+        self._delays: DelaySeen = {}
         self._forget_at = 0.0
+
+    def counted(self, before: View, census: Iterable[Counted]) -> None:
+        """Who holds a lease, as all voters were asked; `before`: what was registered when they were. Who asks is alive."""
+        alive = {counted.incarnation for counted in census} | ({before.leader.incarnation} if before.leader is not None else set())
+        self._unheard = frozenset(name for name in before.incarnations if name not in alive and before.life(name) not in PROVEN)
 
     def proved(self, incarnation: Incarnation, now: float, limits: Limits) -> None:
         """It is lost: from now on its quiet time passes."""
@@ -41,6 +52,7 @@ class LeaderMemory:
         for times in (self._quiet_until, self._uncounted_at):
             for incarnation in times.keys() - view.incarnations.keys():
                 del times[incarnation]
+        self._delays = delays_seen(view, self._delays, now)
         if not view.recovering:
             self._recovering_since, self._reported_since = None, {}
         elif self._recovering_since is None:
@@ -65,6 +77,8 @@ class LeaderMemory:
             evicted_at=self._evicted_at,
             recovering_since=self._recovering_since,
             reported_since=self._reported_since,
+            unheard=self._unheard,
+            delays=self._delays,
             forget_at=self._forget_at,
             servers=servers,
         )

@@ -273,7 +273,7 @@ class Node:
             return await self._committed({keys.incarnation(incarnation): again}, view)
         record = IncarnationRecord(
             incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True,
-            knows_servers=True, voter_set=self._acknowledged.voter_set,
+            knows_servers=True, coming_up=True, voter_set=self._acknowledged.voter_set,
         )  # fmt: skip
         # two incarnations of one server register one after the other, each on condition that it has seen the other's look: a
         # registration that arrives late must not take the same order, for the newest incarnation is the one that counts

@@ -51,6 +51,8 @@ def _line(view: View, effect: Impact, attributes: Attributes) -> str:
     why = "" if effect.why is None else sentence_about(effect.why, effect.resource)
     if effect.fate is Fate.MOVES:
         return line(20151, effect.resource, effect.server, effect.to, effect.server, why)
+    if effect.by is None and effect.fate is Fate.STOPS and view.resources[effect.resource].local:
+        return line(20562, effect.resource, effect.server, why)
     if effect.by is None and effect.fate is Fate.STOPS:
         return line(20150, effect.resource, effect.server, no_candidate(view, effect.resource))
     if effect.by is None:

@@ -8,11 +8,11 @@ from understudy.intent.facts import servers
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.model.events import CHANGED
+from understudy.model.membership import pools_now
 from understudy.model.names import PoolName, ServerName
 from understudy.model.pools import FREE, GENERIC
 from understudy.model.servers import ServerRecord, known_servers
 from understudy.model.view import View
-from understudy.policy.pooled import members_now
 
 
 def relocate(view: View, names: tuple[ServerName, ...], pool: PoolName, operator: Operator) -> Draft:
@@ -24,7 +24,7 @@ def relocate(view: View, names: tuple[ServerName, ...], pool: PoolName, operator
         _check_pool(view, name, pool)
         records[name] = replace(records[name], pool=pool)
     after = replace(view, servers=records)
-    now, then = members_now(view), members_now(after)
+    now, then = pools_now(view), pools_now(after)
     for name in names:
         if name not in then[pool]:
             raise Declined(20613, name, pool, _why_not(view, name, pool))
@@ -59,16 +59,16 @@ def _check_pool(view: View, name: ServerName, pool: PoolName) -> None:
         raise Declined(2603, name, pool)
     if pool != FREE and pool not in view.pools:
         raise Declined(20021, pool)
-    if name in members_now(view)[GENERIC]:
+    if name in pools_now(view)[GENERIC]:
         raise Declined(20613, name, pool, "it is named by a server pool below Generic; take it out of its SERVER_NAMES first")
 
 
 def _why_not(view: View, name: ServerName, pool: PoolName) -> str:
     record = view.pools.get(pool)
-    if name not in {server for members in members_now(view).values() for server in members}:
+    if name not in {server for members in pools_now(view).values() for server in members}:
         return "it is not ONLINE, or is a witness"
     if record is not None and record.server_names and name not in record.server_names:
         return f"its SERVER_NAMES does not name it: {' '.join(record.server_names)}"
-    if record is not None and 0 <= record.max_size <= len(members_now(view)[pool]):
+    if record is not None and 0 <= record.max_size <= len(pools_now(view)[pool]):
         return f"its MAX_SIZE is {record.max_size}"
     return "the MIN_SIZE of another pool needs it, or its resource use is 0"

@@ -5,7 +5,7 @@ Called by start, relocate and restart. The rules are `policy/eligibility.py`'s. 
 
 from collections.abc import Collection, Iterable
 
-from understudy.intent.facts import life, servers
+from understudy.intent.facts import life, may_be_running, servers
 from understudy.intent.refusal import Declined
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
@@ -33,6 +33,12 @@ def check_place(ground: Ground, names: Iterable[ResourceName], server: ServerNam
         found = joint_standing(ground, [name], server)
         if not found.admitted and not passes(ground, found.reason, wanted):
             raise Declined(2549, name, server, reason=found.reason)
+
+
+def check_may_follow(view: View, name: ResourceName, asked: ResourceName) -> None:
+    """What runs may be moved because another is that it depends on, or that depends on it (CRS-6029: RELOCATE_BY_DEPENDENCY=0)."""
+    if not view.resources[name].relocate_by_dependency and may_be_running(view, name):
+        raise Declined(6029, name, asked, below=(f"  RELOCATE_BY_DEPENDENCY=0 of '{name}': name it in the command as well",))
 
 
 def passes(ground: Ground, reason: Reason, begins: Collection[ResourceName]) -> bool:

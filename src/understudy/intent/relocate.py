@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from understudy.intent.edit import Edit, Rests
 from understudy.intent.facts import find, groups_of, may_be_running, running_on
 from understudy.intent.operator import Operator
-from understudy.intent.places import check_place, check_server
+from understudy.intent.places import check_may_follow, check_place, check_server
 from understudy.intent.refusal import Declined
 from understudy.intent.start import refused_by
 from understudy.intent.stop import OnServer, running_there
@@ -82,6 +82,8 @@ def _check(ground: Ground, group: tuple[ResourceName, ...], command: RelocateCom
         raise Declined(5702, asked, command.server)
     if others and not command.force:
         raise Declined(2529, asked, others[0])
+    for name in others:
+        check_may_follow(view, name, asked)
     if command.server is not None:
         check_place(ground, group, command.server)
     else:

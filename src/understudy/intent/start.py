@@ -7,7 +7,7 @@ from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import RUNNING, find, groups_of, instances, running_on
 from understudy.intent.needs import needed
 from understudy.intent.operator import Operator
-from understudy.intent.places import check_place, check_server, passes
+from understudy.intent.places import check_may_follow, check_place, check_server, passes
 from understudy.intent.put_back import Attempt
 from understudy.intent.refusal import Declined, Refusal
 from understudy.intent.steps import InSteps, at_once
@@ -324,9 +324,13 @@ def _check_group(
         moved = [name for name, server in homes.items() if admitted and server not in admitted]
     else:
         moved = []
-    if moved and not command.force:
-        asked = next((name for name in command.names if name in members), members[0])
+    if not moved:
+        return
+    asked = next((name for name in command.names if name in members), members[0])
+    if not command.force:
         raise Declined(2529, asked, moved[0])
+    for name in (name for name in moved if name not in command.names):
+        check_may_follow(ground.view, name, asked)
 
 
 def _check_candidates(ground: Ground, members: list[ResourceName], begins: set[ResourceName], command: StartCommand) -> None:

@@ -10,6 +10,7 @@ from enum import Enum
 from understudy.intent.facts import RUNNING
 from understudy.intent.targets import is_aimed, wanted_on
 from understudy.model.failures import unavailable
+from understudy.model.membership import has_instance
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Internal, Life, State, Target
@@ -192,7 +193,7 @@ def _local_started(view: View, name: ResourceName, places: Sequence[ServerName])
         return Verdict.FAILED  # it is wanted nowhere (any more)
     verdicts = []
     for server, record in view.workers().items():
-        if record.life is not Life.ONLINE or server not in places:
+        if record.life is not Life.ONLINE or server not in places or not has_instance(view, view.resources[name], server):
             continue
         report = view.report(name, server)
         if report is not None and report.state in RUNNING and report.internal is Internal.STABLE:

@@ -265,7 +265,7 @@ class Driver:
                     continue
                 # what it goes by is another since this snapshot was taken: it is asked with the next one
                 if name not in self._stale:
-                    taken += self._ask(here, resource, wall)
+                    taken += self._ask(here, resource.on(self.server), wall)
         self._before = None
         return tuple(taken)
 
@@ -410,6 +410,7 @@ class Driver:
 def _alike_for_lanes(before: View, view: View) -> bool:
     """Whether the two differ in nothing that all lanes go by."""
     same = before.incarnations is view.incarnations and before.types is view.types and before.servers is view.servers
+    same = same and before.pools is view.pools
     return same and before.set_back == view.set_back and before.era == view.era
 
 

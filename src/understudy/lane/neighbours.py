@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from understudy.lane.local import Local
 from understudy.lane.phases import Climbing, Starting, Stuck
 from understudy.model.failures import are_counted, counted_after, failures, too_many
+from understudy.model.membership import has_instance
 from understudy.model.namers import NOBODY, namers
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.resource import Dependency, DependencyKind, Resource
@@ -223,7 +224,9 @@ def wanted_here(here: Here, resource: Resource) -> bool:
     if here.view.target_on(resource.name, here.server) is not Target.ONLINE or is_unavailable(here, resource):
         return False
     assignment = here.view.assignments.get(resource.name)
-    return resource.local or (assignment is not None and assignment.owner is not None and assignment.owner.incarnation == here.incarnation)
+    if resource.local:
+        return has_instance(here.view, resource, here.server)
+    return assignment is not None and assignment.owner is not None and assignment.owner.incarnation == here.incarnation
 
 
 def is_unavailable(here: Here, resource: Resource) -> bool:
@@ -247,7 +250,7 @@ def _may_run(here: Here, local: Local) -> bool:
         seen = local.state is not None and (local.state is not State.OFFLINE or local.action is not None)
         return seen or not local.empty
     if local.state is None:
-        return local.silent < resource.check_failures
+        return local.silent < resource.on(here.server).check_failures
     return not local.off
 
 

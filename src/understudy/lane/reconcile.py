@@ -19,7 +19,8 @@ from understudy.lane.neighbours import (
 from understudy.lane.phases import Climbing, Down, Rung, Starting, Stuck, Unseen
 from understudy.lane.silence import LATEST_S
 from understudy.lane.steps import Charge, Check, Clean, Climb, LaneStep, Release, Start, Wait, WaitsFor
-from understudy.model.resource import Resource
+from understudy.lane.turns import starts_first, stops_first
+from understudy.model.resource import AutoStart, Resource
 from understudy.model.view import Assignment
 
 
@@ -173,7 +174,8 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> LaneStep:
         case Down() as phase:
             return _bring_up_instance(here, resource, local, phase) if wanted else _leave_down(here, resource, local, phase)
         case _ if not wanted:
-            return _stop_after_dependents(here, resource, local, Rung.STOP)
+            first = () if dependents_not_off(here, resource) else stops_first(here, resource)
+            return Wait(WaitsFor.OTHER_SERVERS_FIRST, servers=first) if first else _stop_after_dependents(here, resource, local, Rung.STOP)
         case _:
             return Check() if local.alarmed or local.check_due <= here.now else Wait(WaitsFor.RUNNING, until=local.check_due)
 
@@ -198,4 +200,8 @@ def _bring_up_instance(here: Here, resource: Resource, local: Local, phase: Down
         return Wait(WaitsFor.RETRY_LATER, until=local.budget.retry_at)
     if missing := missing_to_start(here, resource):
         return Wait(WaitsFor.DEPENDENCIES, missing)
-    return Start(0)
+    life = here.view.incarnations.get(here.incarnation)
+    if resource.auto_start is AutoStart.NEVER and life is not None and life.coming_up:
+        return Wait(WaitsFor.COMING_UP)
+    first = starts_first(here, resource)
+    return Wait(WaitsFor.OTHER_SERVERS_FIRST, servers=first) if first else Start(0)

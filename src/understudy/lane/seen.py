@@ -42,7 +42,7 @@ class Seen:
         here = self.here(server)
         if here is None:
             return Wait(WaitsFor.NOT_LIVING)
-        return reconcile(here, self.view.resources[name], here.locals[name])
+        return reconcile(here, self.view.resources[name].on(server), here.locals[name])
 
 
 def seen(view: View) -> Seen:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from understudy.lane.phases import Rung
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, ServerName
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class WaitsFor(Enum):
     GAVE_UP_HERE = "it has given up here"
     RETRY_LATER = "tried again later"
     DEPENDENCIES = "its dependencies are not up"
+    COMING_UP = "what AUTO_START says of this server's coming up is decided first"
+    OTHER_SERVERS_FIRST = "as many as may be are starting or stopping on other servers"
     STUCK = "it cannot be stopped"
     NOT_WANTED = "not wanted"
     UNAVAILABLE = "it has failed too often, and waits to be started by hand"
@@ -81,6 +83,8 @@ class Wait:
     why: WaitsFor
     of: tuple[ResourceName, ...] = ()
     until: float | None = None
+    servers: tuple[ServerName, ...] = ()
+    """Whose turn it is first."""
 
 
 LaneAction = Check | Start | Clean | Climb

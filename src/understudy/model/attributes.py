@@ -23,6 +23,10 @@ LONGEST_SHOWN = 200
 """Characters of a value that a message repeats."""
 
 
+HUB_CATEGORY = "ora.hub.category"
+"""The one category of servers there is: all are in it."""
+
+
 class AttributeKind(Enum):
     """How the text of a value is read."""
 
@@ -60,6 +64,8 @@ class Attribute:
     highest: int = 2_147_483_647
     choices: tuple[str, ...] = ()
     modifiable: bool = True
+    scoped: bool = False
+    """It may have another value on one server: `LOAD@SERVERNAME(ctr1)`."""
     effect: Effect = Effect.LIVE
     only: str = ""
     """Not empty: no other value than the default is taken. Why, and what to use instead."""
@@ -139,7 +145,7 @@ _ALL = (
     _cluster_only(_flag("RELOCATE_BY_DEPENDENCY", "1")),
     _number("RESTART_ATTEMPTS", 1, 0, 1_000),
     _seconds("SCRIPT_TIMEOUT", 60, 1),
-    _text("SERVER_CATEGORY"),
+    _choice("SERVER_CATEGORY", "", "", HUB_CATEGORY),
     Attribute(name="SERVER_POOLS", kind=AttributeKind.NAMES, cluster="", local="*"),
     _number("START_CONCURRENCY", 0),
     Attribute(name="START_DEPENDENCIES", kind=AttributeKind.DEPENDENCIES),
@@ -160,13 +166,27 @@ _ALL = (
     _only(_text("STATE_CHANGE_TEMPLATE"), _NO_TEMPLATES),
 )
 
-ATTRIBUTES: dict[str, Attribute] = {attribute.name: attribute for attribute in sorted(_ALL, key=lambda attribute: attribute.name)}
+_SCOPED_ONES = frozenset(
+    {
+        "ACTION_SCRIPT", "ACTION_TIMEOUT", "CHECK_FAILURES", "CHECK_INTERVAL", "CHECK_TIMEOUT", "CLEAN_TIMEOUT", "DELETE_TIMEOUT",
+        "INTERMEDIATE_TIMEOUT", "LOAD", "LOGGING_LEVEL", "MODIFY_TIMEOUT", "OFFLINE_CHECK_INTERVAL", "RESTART_ATTEMPTS", "SCRIPT_TIMEOUT",
+        "START_TIMEOUT", "STOP_TIMEOUT", "UPTIME_THRESHOLD",
+    }
+)  # fmt: skip
+"""What the server goes by that has the resource."""
+_ONE_FOR_ALL = frozenset({"APPSVIP_FAILBACK", "USR_ORA_NETMASK", "USR_ORA_SUBNET", "USR_ORA_VIP"})
+"""Of those that some types have: what all servers have to agree on."""
+ATTRIBUTES: dict[str, Attribute] = {
+    attribute.name: replace(attribute, scoped=attribute.name in _SCOPED_ONES)
+    for attribute in sorted(_ALL, key=lambda attribute: attribute.name)
+}
 
 SPECIAL: dict[str, Attribute] = {
     own.name: Attribute(
         name=own.name,
         kind=AttributeKind.CHOICE if own.choices else AttributeKind.TEXT,
         choices=own.choices,
+        scoped=own.name not in _ONE_FOR_ALL,
         effect=Effect(own.effect),
     )
     for own in own_attributes().values()
@@ -200,6 +220,7 @@ READ_ONLY: frozenset[str] = frozenset(
 _DURATION = re.compile(r"(\d{1,9})([smhdw]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _ACL_ENTRY = re.compile(r"(owner|pgrp|user|group):([^:,\s]+):([r-][w-][x-])|other::([r-][w-][x-])")
+_SCOPE = re.compile(r"@(SERVERNAME|CARDINALITYID|DEGREEID)\(([^()@]+)\)")
 _SCOPED = re.compile(r"([^@]+)((?:@(?:SERVERNAME|CARDINALITYID|DEGREEID)\([^()@]+\))*)")
 
 
@@ -209,6 +230,43 @@ def base_name(name: str) -> str:
     if match is None:
         raise BadAttribute(words(20002, name, "name", "a scope is @SERVERNAME(server), @CARDINALITYID(n) or @DEGREEID(n)"), code=20002)
     return match[1]
+
+
+def scope_of(name: str) -> dict[str, str]:
+    """`SERVERNAME` -> ctr1 of a name as `LOAD@SERVERNAME(ctr1)`; empty: it counts everywhere."""
+    return dict(_SCOPE.findall(name))
+
+
+def check_scope(attribute: Attribute, name: str, *, local: bool) -> None:
+    """Refuse a scope that would mean nothing. BadAttribute."""
+    scopes = _SCOPE.findall(name)
+    given = dict(scopes)
+    if not scopes:
+        return
+    if not attribute.scoped:
+        trouble = "it has one value for the whole cluster"
+    elif len(scopes) != len(given) or {"SERVERNAME", "CARDINALITYID"} <= given.keys():
+        trouble = "give one of @SERVERNAME(server) and @CARDINALITYID(1), once"
+    elif local and "CARDINALITYID" in given:
+        trouble = "instances of a local resource are named by their server: @SERVERNAME(server)"
+    elif given.get("CARDINALITYID", "1") != "1":
+        trouble = "the one instance of a cluster resource is @CARDINALITYID(1)"
+    elif given.get("DEGREEID", "1") != "1":
+        trouble = "an instance has the degree 1"
+    else:
+        return
+    raise BadAttribute(words(20560, cut(name), trouble), code=20560)
+
+
+def values_on(values: Mapping[str, str], server: str) -> dict[str, str]:
+    """The values that count on a server (empty: on one that none of them names), without scoped names. What is about the server goes
+    before what is about the instance."""
+    scoped = sorted((name for name in values if "@" in name), key=lambda name: ("SERVERNAME" in scope_of(name), name.count("@"), name))
+    found = {name: value for name, value in values.items() if "@" not in name}
+    for name in scoped:
+        if scope_of(name).get("SERVERNAME", server) == server:
+            found[base_name(name)] = values[name]
+    return found
 
 
 def duration_s(text: str) -> float:

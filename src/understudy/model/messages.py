@@ -72,6 +72,7 @@ WORDS: dict[int, str] = {
     5127: "The attribute HOSTING_MEMBERS must not be specified for the entity.",
     5129: "An invalid placement policy was specified for the entity.",
     5702: "Resource '{}' is already running on '{}'",
+    6029: "resource '{}' is not configured to be relocated by its dependent resource '{}'",
     6724: "Current cluster name is '{}'",
     # --- ours: what is written wrong
     20001: "The attribute text cannot be read: {}",
@@ -87,7 +88,9 @@ WORDS: dict[int, str] = {
     20011: "The attribute '{}' is not supported for a server pool.",
     20521: "Nothing here has an attribute {}{}",
     20520: "There is no message '{}': numbers look like CRS-2549 or UND-0026.",
+    20560: "The attribute '{}' is not valid: {}.",
     # --- ours: what does not exist, exists already, or is in the way
+    20561: "Could not find server category '{}': the only one is ora.hub.category, in which all servers are.",
     20021: "Could not find server pool '{}'.",
     20022: "A server pool with the name '{}' is already registered",
     20023: "Could not find resource type '{}'.",
@@ -258,6 +261,7 @@ WORDS: dict[int, str] = {
     20465: "{}: nothing is changed: {}.",
     # --- ours: what a change does to what runs
     20150: "'{}' stops on '{}', and no server may run it: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
+    20562: "'{}' stops on '{}': {}",
     20151: "'{}' moves from '{}' to '{}' ({}: {})",
     20152: "'{}' restarts on '{}': {}",
     20153: "'{}' stops on '{}': {}",

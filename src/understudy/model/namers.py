@@ -24,6 +24,8 @@ class Trait(StrEnum):
     """It excludes something (or something of a type)."""
     LOCAL = "local"
     DISABLED = "disabled"
+    DELAYED = "delayed"
+    """Its failover waits for a while."""
     FENCES = "fences"
     """STOP_FAILURE=fence."""
 
@@ -49,6 +51,8 @@ def _traits(resource: Resource | None) -> Iterable[str]:
         yield Trait.LOCAL
     if not resource.enabled:
         yield Trait.DISABLED
+    if resource.failover_delay_s:
+        yield Trait.DELAYED
     if resource.stop_failure_fences:
         yield Trait.FENCES
     if any(dependency.kind is DependencyKind.EXCLUSION for dependency in resource.start):

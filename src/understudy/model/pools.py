@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from understudy.errors import BadAttribute
-from understudy.model.attributes import Attribute, AttributeKind, check_value
+from understudy.model.attributes import HUB_CATEGORY, Attribute, AttributeKind, check_value
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ServerName, name_trouble
 from understudy.model.servers import ServerRecord
@@ -27,7 +27,7 @@ ATTRIBUTES: dict[str, Attribute] = {
         Attribute(name="MAX_SIZE", kind=AttributeKind.INTEGER, cluster="-1", lowest=-1, highest=100_000),
         Attribute(name="MIN_SIZE", kind=AttributeKind.INTEGER, cluster="0", highest=100_000),
         Attribute(name="PARENT_POOLS", kind=AttributeKind.NAMES),
-        Attribute(name="SERVER_CATEGORY"),
+        Attribute(name="SERVER_CATEGORY", kind=AttributeKind.CHOICE, choices=("", HUB_CATEGORY)),
         Attribute(name="SERVER_NAMES", kind=AttributeKind.NAMES),
     )
 }
@@ -81,6 +81,14 @@ def validate(pool: Pool, pools: Mapping[PoolName, Pool]) -> None:
         if parent not in pools and parent != GENERIC:
             raise BadAttribute(words(20021, parent), code=20021)
     known = {**pools, pool.name: pool}
+    word = pool.attributes.get("EXCLUSIVE_POOLS")
+    for other in known.values() if word else ():
+        if other.attributes.get("EXCLUSIVE_POOLS") == word and (
+            other.name in _ancestors(pool, known) or pool.name in _ancestors(other, known)
+        ):
+            raise BadAttribute(
+                words(20002, word, "EXCLUSIVE_POOLS", f"pool '{other.name}' has it too, and one is above the other"), code=20002
+            )
     if pool.name in _ancestors(pool, known):
         raise BadAttribute(words(20002, " ".join(pool.parent_pools), "PARENT_POOLS", "the pool would be its own ancestor"), code=20002)
     if pool.min_size and pool.parent_pools:
@@ -102,6 +110,7 @@ def membership(
     members[FREE] = tuple(server for server in servers if server not in taken)
     for name in sorted(pools):
         _sub_pool(name, pools, members)
+    _keep_apart(pools, members)
     return {name: members[name] for name in sorted(members)}
 
 
@@ -152,6 +161,19 @@ def _sub_pool(name: PoolName, pools: Mapping[PoolName, Pool], members: dict[Pool
         offered = {server for parent in parents for server in _sub_pool(parent, pools, members)}
         members[name] = _allowed(pool, sorted(offered))
     return members[name]
+
+
+def _keep_apart(pools: Mapping[PoolName, Pool], members: dict[PoolName, tuple[ServerName, ...]]) -> None:
+    """Pools with the same EXCLUSIVE_POOLS share no server: the more important one has it, of equals the first by name; so have those
+    below it. Top-level pools share none anyhow."""
+    taken: dict[str, set[ServerName]] = {}
+    for pool in sorted(pools.values(), key=lambda pool: (-pool.importance, pool.name)):
+        if word := pool.attributes.get("EXCLUSIVE_POOLS"):
+            others = taken.setdefault(word, set())
+            lost = others.intersection(members[pool.name])
+            others.update(members[pool.name])
+            for below in (pool.name, *(other.name for other in pools.values() if lost and pool.name in _ancestors(other, pools))):
+                members[below] = tuple(server for server in members[below] if server not in lost)
 
 
 def _allowed(pool: Pool, servers: Iterable[ServerName]) -> tuple[ServerName, ...]:

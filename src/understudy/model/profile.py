@@ -22,10 +22,13 @@ from understudy.model.attributes import (
     acl_owner,
     base_name,
     check_only,
+    check_scope,
     check_size,
     check_value,
     cut,
     duration_s,
+    scope_of,
+    values_on,
 )
 from understudy.model.custom import custom_actions
 from understudy.model.dependencies import Registered, check_cycle, check_existence, parse
@@ -33,8 +36,8 @@ from understudy.model.maps import with_changes
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ServerName, TypeName, name_trouble
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
-from understudy.model.resource import Placement, Resource
-from understudy.model.types import LOCAL, defaults, descent, flags
+from understudy.model.resource import ELSEWHERE, AutoStart, Placement, Resource
+from understudy.model.types import LOCAL, defaults, descent, flags, is_local
 from understudy.model.view import Definition, TypeRecord
 
 
@@ -42,6 +45,14 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
     """The resource with its type's defaults filled in and its dependencies parsed. BadInput when the definition cannot be read."""
     lineage = tuple(record.name for record in descent(definition.type, types))
     values = {**defaults(definition.type, types), **definition.attributes}
+    if not any("@" in name for name in definition.attributes):
+        return _resolved(definition, lineage, values)
+    named = {scope_of(name).get("SERVERNAME", ELSEWHERE) for name in definition.attributes} | {ELSEWHERE}
+    scopes = {ServerName(server): _resolved(definition, lineage, values_on(values, server)) for server in sorted(named)}
+    return replace(scopes[ELSEWHERE], attributes=dict(sorted(values.items())), scopes=scopes)
+
+
+def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Mapping[str, str]) -> Resource:
     script_timeout = values["SCRIPT_TIMEOUT"]
     return Resource(
         name=definition.name,
@@ -53,10 +64,15 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
         attributes=dict(sorted(values.items())),
         placement=Placement(values.get("PLACEMENT", "balanced")),
         hosting_members=tuple(ServerName(word) for word in values.get("HOSTING_MEMBERS", "").split()),
-        server_pools=tuple(PoolName(word) for word in values.get("SERVER_POOLS", "").split()),
+        server_pools=_pools(values),
         start=parse(values["START_DEPENDENCIES"], "START_DEPENDENCIES", definition.name),
         stop=parse(values["STOP_DEPENDENCIES"], "STOP_DEPENDENCIES", definition.name),
         enabled=values["ENABLED"] != "0",
+        auto_start=AutoStart(values["AUTO_START"]),
+        instance_failover=values.get("INSTANCE_FAILOVER") != "0",
+        failover_delay_s=float(int(values.get("FAILOVER_DELAY") or 0)),
+        use_stickiness=values.get("USE_STICKINESS") == "1",
+        relocate_by_dependency=values.get("RELOCATE_BY_DEPENDENCY") != "0",
         active_placement=values.get("ACTIVE_PLACEMENT") == "1" or values.get("APPSVIP_FAILBACK") == "1",
         load=int(values["LOAD"]),
         restart_attempts=int(values["RESTART_ATTEMPTS"]),
@@ -70,12 +86,22 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
         clean_timeout_s=float(int(values["CLEAN_TIMEOUT"]) or int(script_timeout)),
         action_timeout_s=float(int(values["ACTION_TIMEOUT"])),
         uptime_threshold_s=duration_s(values["UPTIME_THRESHOLD"]),
+        start_concurrency=int(values["START_CONCURRENCY"]),
+        stop_concurrency=int(values["STOP_CONCURRENCY"]),
         intermediate_timeout_s=float(int(values["INTERMEDIATE_TIMEOUT"])),
         failure_interval_s=float(int(values["FAILURE_INTERVAL"])),
         failure_threshold=int(values["FAILURE_THRESHOLD"]),
         stop_failure_fences=values["STOP_FAILURE"] == "fence",
         user=acl_owner(values["ACL"]),
     )
+
+
+def _pools(values: Mapping[str, str]) -> tuple[PoolName, ...]:
+    """SERVER_POOLS; where only a category restricts or is preferred, that is all servers."""
+    pools = values.get("SERVER_POOLS", "")
+    if not (pools or values.get("HOSTING_MEMBERS")) and values.get("SERVER_CATEGORY") and values.get("PLACEMENT") != Placement.BALANCED:
+        pools = "*"
+    return tuple(PoolName(word) for word in pools.split())
 
 
 def validate(definition: Definition, known: Registered, *, force: bool = False, kept: Mapping[str, str] = MappingProxyType({})) -> Resource:
@@ -85,6 +111,7 @@ def validate(definition: Definition, known: Registered, *, force: bool = False, 
     given_flags = flags(definition.type, known.types)
     for name, value in definition.attributes.items():
         attribute = attribute_of(name, definition.type, supported, given_flags)
+        check_scope(attribute, name, local=is_local(definition.type, known.types))
         check_value(attribute, value)
         if kept.get(name) != value:
             check_only(attribute, name, value, supported.get(base_name(name), ""))
@@ -143,7 +170,7 @@ def attribute_of(name: str, type_name: TypeName, supported: Mapping[str, str], g
 def _own_attribute(name: str, *, number: bool) -> Attribute:
     """One that a type has added. Scripts see it at their next action, so the resource is looked at again at once."""
     kind = AttributeKind.INTEGER if number else AttributeKind.TEXT
-    return Attribute(name=name, kind=kind, lowest=-2_147_483_648, effect=Effect.RELOAD)
+    return Attribute(name=name, kind=kind, lowest=-2_147_483_648, scoped=True, effect=Effect.RELOAD)
 
 
 def changed(before: Resource, after: Resource, types: Mapping[TypeName, TypeRecord]) -> dict[str, Effect]:
@@ -202,17 +229,16 @@ def _check_actions(resource: Resource) -> None:
 
 
 def _check_placement(resource: Resource, known: Registered) -> None:
+    pools = tuple(server_pool for server_pool in resource.server_pools if server_pool != "*")
+    for pool in pools:
+        if pool not in known.pools and pool not in BUILT_IN_POOLS:
+            raise BadAttribute(words(20021, pool), code=20021)
     if resource.local and resource.stop_failure_fences:
         raise BadAttribute(words(20002, "fence", "STOP_FAILURE", "a local resource never moves: nobody waits for its end"), code=20002)
     if resource.local:
         return
-    pools = tuple(server_pool for server_pool in resource.server_pools if server_pool != "*")
     if resource.placement is Placement.BALANCED and resource.hosting_members:
         raise BadAttribute(words(5127), code=5127)
     if resource.placement is not Placement.BALANCED and not (resource.server_pools or resource.hosting_members):
         needs = "needs SERVER_POOLS or HOSTING_MEMBERS, which say where it may run"
-        also = "; SERVER_CATEGORY alone does not, for servers have no categories here" if resource.attributes.get("SERVER_CATEGORY") else ""
-        raise BadAttribute(f"{words(5129)}\n  PLACEMENT={resource.placement.value} {needs}{also}", code=5129)
-    for pool in pools:
-        if pool not in known.pools and pool not in BUILT_IN_POOLS:
-            raise BadAttribute(words(20021, pool), code=20021)
+        raise BadAttribute(f"{words(5129)}\n  PLACEMENT={resource.placement.value} {needs}", code=5129)

@@ -23,15 +23,19 @@ class Why(StrEnum):
     NOT_A_MEMBER = "not-a-member"  # the hosting members
     NETWORK_DOWN = "network-down"  # the local resource that is not ONLINE there
     NETWORK_STOPPED = "network-stopped"  # the local resource whose TARGET is OFFLINE
+    NO_INSTANCE = "no-instance"  # the local resource that has none there
     TYPE_MISSING = "type-missing"  # the type of which nothing runs there
     EXCLUDED = "excluded"  # the resource that runs there
     FELLOW_REFUSED = "fellow-refused"  # the member of the group; `inner` is what refuses it
     RIVAL_NOT_LOOKED = "rival-not-looked"  # what excludes it and was not looked at yet
     NOT_USED = "not-used"
     DISABLED = "disabled"
+    BOUND = "bound"  # the server that it waits for
+    FAILOVER_DELAYED = "failover-delayed"  # the server that it waits for, and the seconds of the attribute
     # why it may, and how it ranks
     PREFERRED = "preferred"  # place in the list
     POSSIBLE = "possible"
+    LAST_RAN = "last-ran"
     # why an assignment is as it is
     FIRST_CHOICE = "first-choice"
     STAYS = "stays"
@@ -45,7 +49,10 @@ class Why(StrEnum):
     TARGET_OFFLINE = "target-offline"
     UNAVAILABLE = "unavailable"  # FAILURE_THRESHOLD, FAILURE_INTERVAL in seconds
     NO_CANDIDATE = "no-candidate"
+    COMING_UP = "coming-up"
     LAST_RESORT = "last-resort"  # the member that failed
+    KEPT_HERE = "kept-here"  # the member that failed, the attribute, the member whose attribute keeps the group
+    CAME_BACK = "came-back"  # the server
     ONLY_ASKED_FOR = "only-asked-for"  # the member that failed, the servers it was asked for on
     RECOVERED = "recovered"
     FOUND_RUNNING = "found-running"  # the server

@@ -1,13 +1,15 @@
 """A resource as the deciders see it: its profile resolved, its dependencies parsed. Built by `model/profile.py` from attributes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from understudy.kinds import script
 from understudy.kinds.catalogue import KINDS
 from understudy.kinds.kind import ResourceKind
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
+
+ELSEWHERE = ServerName("")
 
 
 class Placement(StrEnum):
@@ -16,6 +18,17 @@ class Placement(StrEnum):
     BALANCED = "balanced"
     FAVORED = "favored"
     RESTRICTED = "restricted"
+
+
+class AutoStart(StrEnum):
+    """What is started when a server's clusterware comes up (clusterware vocabulary, AUTO_START)."""
+
+    ALWAYS = "always"
+    """It is wanted from then on, also if an operator had stopped it."""
+    RESTORE = "restore"
+    """What was wanted is wanted."""
+    NEVER = "never"
+    """What is down then stays down until it is started by command."""
 
 
 class DependencyKind(StrEnum):
@@ -83,6 +96,20 @@ class Resource:
     clean_timeout_s: float = 60.0
     action_timeout_s: float = 60.0
     uptime_threshold_s: float = 3600.0
+    start_concurrency: int = 0
+    """So many instances of a local resource are started at once, in the whole cluster; 0: any number."""
+    stop_concurrency: int = 0
+    scopes: Mapping[ServerName, "Resource"] = field(default_factory=dict)
+    """Where attributes are scoped: as it is on each server that they name, and under ELSEWHERE as it is on the others."""
+    auto_start: AutoStart = AutoStart.RESTORE
+    instance_failover: bool = True
+    """False: it does not fail over from the server that it was given, and waits for that one."""
+    failover_delay_s: float = 0.0
+    """So long it waits for a server that is proved lost to come back, before it starts elsewhere."""
+    use_stickiness: bool = False
+    """The server that it was given last is preferred to all others, whatever their load."""
+    relocate_by_dependency: bool = True
+    """False: it is not moved because something moves that it is tied to by dependencies."""
     intermediate_timeout_s: float = 0.0
     """Longer in INTERMEDIATE is a failure; 0: never."""
     failure_interval_s: float = 0.0
@@ -92,6 +119,15 @@ class Resource:
     """STOP_FAILURE=fence: where it cannot be stopped the server is evicted."""
     user: str = "root"
     """Owner of the ACL: actions run as this user."""
+
+    def on(self, server: ServerName) -> "Resource":
+        """As it is on this server: with the attributes whose scope names it."""
+        return self.scopes.get(server) or self.scopes[ELSEWHERE] if self.scopes else self
+
+    @property
+    def everywhere(self) -> tuple["Resource", ...]:
+        """As it is on one server or another."""
+        return tuple(self.scopes.values()) or (self,)
 
     @property
     def kind(self) -> ResourceKind:

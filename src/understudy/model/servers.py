@@ -32,6 +32,16 @@ class ServerRecord:
     commands look after."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerHardware:
+    """What a server says of its memory and processors; 0: its kernel does not say it."""
+
+    memory_mb: int = 0
+    cpus: int = 0
+    clock_mhz: int = 0
+    hyperthreading: bool = False
+
+
 Servers = Mapping[ServerName, ServerRecord]
 
 

@@ -13,6 +13,7 @@ from understudy.model.custom import AskedAction, AskedAnswer
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
+from understudy.model.servers import ServerHardware as ServerHardware
 from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
 
@@ -120,6 +121,8 @@ class IncarnationRecord:
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
     knows_servers: bool = False
     """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
+    coming_up: bool = False
+    """Its clusterware has come up, and what AUTO_START says of that is not decided yet. False of a version that knows nothing of it."""
     voter_set: int = 0
     """It has acknowledged the voters of this number: it holds its lease by their grants alone. 0: daemon or guard are of a version that
     knows of no change of the voters."""
@@ -218,10 +221,19 @@ class Assignment:
     """No candidate is left: it is retried where it is, with growing pauses."""
     reason: Reason | None = None
     """Why it is as it is; None: it was never assigned."""
+    last: ServerName | None = None
+    """Without an owner: the server to which it belonged last."""
+    failover_in_s: float = 0.0
+    """Without an owner: for so long, from when a leader sees this first, it waits for that server to come back (FAILOVER_DELAY)."""
     era: int = 1
     """Of the registry in which it was decided. Of an older one: what a copy says, not confirmed yet; nobody acts on it."""
     within: tuple[ServerName, ...] = ()
     """An operator's word about this start: as long as it was not up under this epoch it is tried on no other server. Empty: on any."""
+
+    @property
+    def last_server(self) -> ServerName | None:
+        """To which it belongs, or belonged last."""
+        return self.last if self.owner is None else self.owner.server
 
     def sole_holder(self, incarnation: Incarnation) -> bool:
         """Whether this incarnation owns it and nobody else may be running it."""
@@ -274,16 +286,6 @@ class Report:
     """After which start by hand (or registration) that was: see `model/failures.py`."""
     asked: AskedAnswer | None = None
     """What came of the last custom action that was asked for and run here."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerHardware:
-    """What a server says of its memory and processors; 0: its kernel does not say it."""
-
-    memory_mb: int = 0
-    cpus: int = 0
-    clock_mhz: int = 0
-    hyperthreading: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

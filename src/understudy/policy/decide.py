@@ -13,7 +13,9 @@ from understudy.model.names import ResourceName
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
+from understudy.policy.autostart import come_up
 from understudy.policy.eras import UNREPORTED_S, overdue, recovered, wanted_again
+from understudy.policy.failover import delays_left, next_step_at
 from understudy.policy.forgetting import floor_raised, forget, left_of_removed
 from understudy.policy.ground import Ground
 from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended_of, without_proven
@@ -40,14 +42,13 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
     #    then who is alive, but cannot act: an eviction is only the beginning of a proof
     evicted, evict_at = evict_who_holds_up(view, now, memory)
     view, records = _with(view, evicted), (*records, *evicted)
-    if again := wanted_again(view):  # before all else: what is not wanted would be stopped
-        return Plan(steps=(Step(targets=tuple(again.items())),), wake_at=wake_at)
-    if raised := floor_raised(view, memory):  # and no epoch is given that a guard has to refuse
-        return Plan(steps=(raised,), wake_at=wake_at)
+    gone = Step(incarnations=records, notes=tuple(note for life in records for note in _notes_of(view, life)))
+    if (first := _before_all_else(view, memory, gone)) is not None:
+        return Plan(steps=(first,), wake_at=wake_at)
     if part is None or records:  # whoever is gone from now on may free anything
         part = replace(whole(view), most=None if part is None else part.most).bounded(records)
-    ground = part.ground
-    steps = [Step(incarnations=records, notes=tuple(note for life in records for note in _notes_of(view, life)))] if records else []
+    ground = replace(part.ground, delayed=delays_left(view, now, memory))
+    steps = [gone] if records else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
     for members in _needed_first(ground, part.groups):
         step = settle_group(ground, members)
@@ -77,8 +78,19 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
     #    and what servers reported that were removed, before their lives are
     if left := left_of_removed(view):
         steps = [*(step for step in steps if not step.forgotten), left]
-    times = (wake_at, evict_at, late_at, forget_at, uncounted_at)
+    times = (wake_at, evict_at, late_at, forget_at, uncounted_at, next_step_at(ground, now))
     return Plan(steps=_joined_with_incarnations(steps), wake_at=min((at for at in times if at is not None), default=None))
+
+
+def _before_all_else(view: View, memory: Memory, gone: Step) -> Step | None:
+    """What goes alone, before anything is placed; None: nothing. `gone`: whose end goes with it."""
+    if again := wanted_again(view):  # what is not wanted would be stopped
+        return Step(targets=tuple(again.items()))
+    if raised := floor_raised(view, memory):  # no epoch is given that a guard has to refuse
+        return raised
+    if up := come_up(view, memory):  # what is wanted once a server has come up
+        return replace(up, incarnations=gone.incarnations + up.incarnations, notes=gone.notes + up.notes)
+    return None
 
 
 def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -> list[tuple[ResourceName, ...]]:

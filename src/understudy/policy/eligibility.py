@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from understudy.model.failures import unavailable
+from understudy.model.membership import has_instance
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
 from understudy.model.pools import GENERIC
 from understudy.model.reasons import Reason, Why
@@ -58,14 +59,38 @@ def standing(ground: Ground, resource: Resource, server: ServerName) -> Standing
         return Standing(server=server, incarnation=ground.incarnation(server), admitted=False, reason=refusal)
     place, liked = _preference(ground, resource, server)
     reason = Reason(Why.PREFERRED, (str(place + 1),)) if liked else Reason(Why.POSSIBLE)
+    sticks = resource.use_stickiness and _last_server(ground, resource.name) == server
     rank = (
+        0 if sticks or not resource.use_stickiness else 1,
         place if liked else LAST,
         -_attraction(ground, resource, server),
         _dispersion(ground, resource, server),
-        ground.burden(server, without=resource.name) if resource.placement is Placement.BALANCED else 0,
+        ground.burden(server, without=resource.name) if resource.placement is Placement.BALANCED and not resource.use_stickiness else 0,
         _place_in_pools(ground, resource, server),
     )
+    reason = Reason(Why.LAST_RAN) if sticks else reason
     return Standing(server=server, incarnation=ground.incarnation(server), admitted=True, reason=reason, rank=rank)
+
+
+def placed(ground: Ground, resource: Resource, server: ServerName) -> bool:
+    """Whether placement names the server as a candidate, whatever else stands against it now; if it is not ONLINE, whether it could, if no
+    other server and no other pool came before it."""
+    if ground.life(server) is Life.ONLINE:
+        return _placement_refusal(ground, resource, server) is None
+    members, pools = resource.hosting_members, resource.server_pools
+    pooled = any(pool in (ANY_POOL, *BALANCED_POOLS) or _may_be_in(ground, pool, server) for pool in pools)
+    match resource.placement:
+        case Placement.RESTRICTED:
+            return server in members or pooled
+        case Placement.FAVORED:
+            return pooled or not (members and pools)
+        case Placement.BALANCED:
+            return pooled or not pools
+
+
+def _last_server(ground: Ground, name: ResourceName) -> ServerName | None:
+    assignment = ground.view.assignments.get(name)
+    return None if assignment is None else assignment.last_server
 
 
 def _servers(ground: Ground, members: Sequence[ResourceName]) -> tuple[ServerName, ...]:
@@ -223,6 +248,8 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
         elif dependency.same_server:
             other = ground.view.resources.get(ResourceName(dependency.entity))
             if other is not None and other.local and not (ground.online_here(other.name, server) or _coming(ground, other.name, server)):
+                if not has_instance(ground.view, other, server):
+                    return Reason(Why.NO_INSTANCE, (other.name,))
                 down = ground.view.target_on(other.name, server) is Target.ONLINE
                 return Reason(Why.NETWORK_DOWN if down else Why.NETWORK_STOPPED, (other.name,))
     if not ground.owns(server, resource.name) and (unlooked := _rival_not_looked_at(ground, resource, server)) is not None:
@@ -244,7 +271,9 @@ def _coming(ground: Ground, name: ResourceName, server: ServerName) -> bool:
     report = ground.view.report(name, server)
     if report is not None and (report.failure is not None or report.state is State.UNKNOWN):
         return False
-    return ground.life(server) is Life.ONLINE if resource.local else ground.owns(server, name)
+    if resource.local:
+        return ground.life(server) is Life.ONLINE and has_instance(ground.view, resource, server)
+    return ground.owns(server, name)
 
 
 # --- how the rest rank ----------------------------------------------------------------------------------------------

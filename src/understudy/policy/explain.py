@@ -3,22 +3,25 @@
 Words come from `sentences.py` and `waits.py`, the state from `instances.py`, as for crsctl; nothing is worked out anew.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from understudy.model.conditions import Own
 from understudy.model.failures import are_counted, failures, in_window
 from understudy.model.names import ResourceName, ServerName, short
+from understudy.model.reasons import Why
 from understudy.model.resource import Resource
 from understudy.model.shown import one_line
 from understudy.model.state import Internal, State, Target
 from understudy.model.view import Assignment, View
+from understudy.policy.autostart import BY
 from understudy.policy.eligibility import Standing, group_standings, standing
+from understudy.policy.failover import Tie, tie_of
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import dependents, group_of
 from understudy.policy.instances import RUNNING, instances
 from understudy.policy.liveness import unended
-from understudy.policy.sentences import remedy_here, sentence, sentence_about
+from understudy.policy.sentences import remedy, remedy_here, sentence, sentence_about
 from understudy.policy.waits import waits
 
 
@@ -63,6 +66,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
     ground = survey(view)
     assignment = view.assignments.get(name, Assignment(resource=name, epoch=0))
     standings = () if resource.local else group_standings(ground, wanted if name in wanted else [name])
+    tie = None if name not in wanted or resource.local else _tie(ground, wanted, assignment)
     owner = assignment.owner
     report = view.report(name, owner.server) if owner else None
     failures = [
@@ -70,7 +74,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         for server in sorted(view.reports.get(name, {}))
         if (known := view.report(name, server)) is not None and known.failure is not None
     ]
-    used = 0 if report is None else report.restarts
+    used, there = 0 if report is None else report.restarts, resource if owner is None else resource.on(owner.server)
     return Explanation(
         resource=name,
         target=view.target(name).value,
@@ -78,12 +82,20 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         group=members,
         here_because=_here_because(view, assignment, local=resource.local),
         waits_for=tuple(cause.text for cause in waits(view, ground).of(name)),
-        servers=tuple(_line(view, ruled, assignment) for ruled in standings),
-        budget=_budget(view, resource, used),
+        servers=tuple(_line(view, ruled, assignment, tie) for ruled in standings),
+        budget=_budget(view, there, used),
         last_failure="; ".join(failures),
         lane_here="" if own is None else _lane_here(own, name),
         in_the_way=tuple(_in_the_way(ground, name, members)),
     )
+
+
+def _tie(ground: Ground, wanted: Sequence[ResourceName], assignment: Assignment) -> Tie | None:
+    """The server to which its group is tied. What is left of a delay the leader knows; that there is one is written."""
+    reason = assignment.reason
+    if assignment.owner is None and reason is not None and reason.why is Why.FAILOVER_DELAYED:
+        return Tie(server=ServerName(reason.of[0]), reason=reason)
+    return tie_of(ground, wanted, {name: ground.view.assignments.get(name, Assignment(resource=name, epoch=0)) for name in wanted})
 
 
 def _budget(view: View, resource: Resource, used: int) -> str:
@@ -132,6 +144,9 @@ def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
     if local:
         return "it is a local resource: one instance on every server"
     words = "" if assignment.reason is None else sentence(assignment.reason)
+    target = view.targets.get(assignment.resource)
+    if target is not None and target.target is Target.OFFLINE and target.by.startswith(BY):
+        words = f"its TARGET is OFFLINE ({target.by})"
     if assignment.owner is None:
         found = any(instance.state in RUNNING for instance in instances(view, view.resources[assignment.resource]))
         left_alone = ": it was found running, and is left alone until somebody starts or stops it by command" if found else ""
@@ -140,12 +155,15 @@ def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
     return f"{where}: {words}" if words else where
 
 
-def _line(view: View, ruled: Standing, assignment: Assignment) -> ExplainLine:
+def _line(view: View, ruled: Standing, assignment: Assignment, tie: Tie | None) -> ExplainLine:
     here = assignment.owner is not None and assignment.owner.incarnation == ruled.incarnation
     tried = ruled.incarnation is not None and ruled.incarnation in assignment.tried
     words = sentence_about(ruled.reason, assignment.resource)
     if ruled.admitted and ruled.incarnation is not None and ruled.incarnation in view.unable:
         words += f"; but the server cannot act: {view.unable[ruled.incarnation].why}"
+    elsewhere = tie if tie is not None and ruled.admitted and ruled.server != tie.server else None
+    if elsewhere is not None:
+        words += f"; but {sentence(elsewhere.reason)}"
     if tried:
         words += "; it failed there before and is tried there again only when nothing else is left, or on request"
     lost = here and assignment.owner is not None and unended(view, assignment.resource, assignment.owner) is not None
@@ -155,6 +173,8 @@ def _line(view: View, ruled: Standing, assignment: Assignment) -> ExplainLine:
     if not lost and report is not None and report.state in RUNNING:
         verdict = "runs it"
     change = "" if ruled.admitted else remedy_here(view, ruled.reason, ruled.server)
+    if elsewhere is not None:
+        change = remedy(elsewhere.reason, ruled.server).replace("...", assignment.resource)
     return ExplainLine(server=ruled.server, verdict=verdict, because=words, would_change=change)
 
 

@@ -1,10 +1,11 @@
 """The ground on which decisions stand: what many rules ask of one View, worked out once."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from understudy.model.failures import unavailable
 from understudy.model.maps import KEPT, differing
+from understudy.model.membership import pools_now
 from understudy.model.namers import Trait, with_trait
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.resource import Dependency, DependencyKind, Resource
@@ -12,7 +13,6 @@ from understudy.model.state import Life, State, Target
 from understudy.model.types import descent
 from understudy.model.view import Assignment, IncarnationRecord, Request, View
 from understudy.policy.eras import remembered
-from understudy.policy.pooled import members_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ class Ground:
     settled later see where the earlier ones went."""
     loads: dict[ServerName, int]
     """Sum of LOAD of what each server owns."""
+    delayed: Mapping[ResourceName, float] = field(default_factory=dict)
+    """Seconds that are left of the delays of failovers (`failover.py`); only while a decision is made."""
     remembered: Mapping[ResourceName, int]
     """Of which a guard remembers a higher epoch than the registry said: the highest."""
 
@@ -56,7 +58,7 @@ class Ground:
 
     def burden(self, server: ServerName, *, without: ResourceName) -> int:
         """Sum of LOAD of what the server owns, one resource apart."""
-        own = self.view.resources[without].load if self.owners.get(without) == server else 0
+        own = load_of(self.view.resources, without, server) if self.owners.get(without) == server else 0
         return self.loads.get(server, 0) - own
 
     def owns(self, server: ServerName, resource: ResourceName) -> bool:
@@ -83,15 +85,14 @@ class Ground:
     def settle(self, assignments: Iterable[Assignment]) -> None:
         """Count these assignments from now on instead of the View's."""
         for assignment in assignments:
-            resource = self.view.resources.get(assignment.resource)
-            load = 0 if resource is None else resource.load
             before = self.owners.pop(assignment.resource, None)
             if before is not None:
-                self.loads[before] -= load
+                self.loads[before] -= load_of(self.view.resources, assignment.resource, before)
             record = None if assignment.owner is None else self.present.get(assignment.owner.server)
             if assignment.owner is not None and record is not None and record.incarnation == assignment.owner.incarnation:
-                self.owners[assignment.resource] = assignment.owner.server
-                self.loads[assignment.owner.server] = self.loads.get(assignment.owner.server, 0) + load
+                server = assignment.owner.server
+                self.owners[assignment.resource] = server
+                self.loads[server] = self.loads.get(server, 0) + load_of(self.view.resources, assignment.resource, server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,12 @@ class _Owned:
         owners, loads, present = dict(self.owners), dict(self.loads), view.present()
         for name in {*differing(self.assignments, view.assignments), *differing(self.resources, view.resources)}:
             if (before := owners.pop(name, None)) is not None:
-                loads[before] -= _load(self.resources, name)
+                loads[before] -= load_of(self.resources, name, before)
             assignment = view.assignments.get(name)
             owner = None if assignment is None else assignment.owner
             if owner is not None and owner.server in present and present[owner.server].incarnation == owner.incarnation:
                 owners[name] = owner.server
-                loads[owner.server] = loads.get(owner.server, 0) + _load(view.resources, name)
+                loads[owner.server] = loads.get(owner.server, 0) + load_of(view.resources, name, owner.server)
         return _Owned(view.assignments, view.resources, view.incarnations, owners, loads)
 
 
@@ -135,9 +136,10 @@ def _owned(view: View) -> _Owned:
     return found
 
 
-def _load(resources: Mapping[ResourceName, Resource], name: ResourceName) -> int:
+def load_of(resources: Mapping[ResourceName, Resource], name: ResourceName, server: ServerName) -> int:
+    """LOAD of a resource on a server; 0 of what is registered no more."""
     resource = resources.get(name)
-    return 0 if resource is None else resource.load
+    return 0 if resource is None else resource.on(server).load
 
 
 def is_wanted(view: View, name: ResourceName) -> bool:
@@ -153,7 +155,7 @@ def survey(view: View) -> Ground:
     return Ground(
         view=view,
         present=present,
-        pools=members_now(view),
+        pools=pools_now(view),
         by_type=by_type,
         rivals=rivals_of(view, by_type),
         requests=requests_of(view),

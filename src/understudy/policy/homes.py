@@ -44,6 +44,8 @@ def homes(view: View) -> tuple[Homes, ...]:
 
 def _of_group(ground: Ground, wanted: Sequence[ResourceName], here: Sequence[ResourceName], home: ServerName | None) -> list[Homes]:
     others = tuple(group_standing.server for group_standing in group_standings(ground, wanted) if group_standing.admitted)
+    if home is not None and not all(ground.view.resources[name].instance_failover for name in wanted):
+        others = ()  # it waits for its home
     if others:
         return [Homes(resource=name, home=home, others=others) for name in here]
     refused = {name: tuple(server for server in explain(ground.view, name).servers if server.server != home) for name in here}

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from understudy.model.maps import differing, with_changes
+from understudy.model.membership import has_instance
+from understudy.model.namers import Trait, with_trait
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.reasons import Reason
+from understudy.model.reasons import Reason, Why
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Internal, State, Target
 from understudy.model.view import Assignment, Holder, Report, View
@@ -63,7 +65,7 @@ def impact(before: View, after: View, restarting: Collection[ResourceName] = ())
     matters = _matters(before, after)
     if not restarting and not matters:
         return ()
-    found = _replaced(before, after) if matters else {}
+    found = {**_replaced(before, after), **_without_instance(before, after)} if matters else {}
     for name in restarting:
         for server in _places(before, name):
             found.setdefault((name, server), Impact(resource=name, server=server, fate=Fate.RESTARTS))
@@ -118,8 +120,25 @@ def _replaced(before: View, after: View) -> dict[ResourceAt, Impact]:
     return found
 
 
+def _without_instance(before: View, after: View) -> dict[ResourceAt, Impact]:
+    """Instances of local resources that are to be nowhere any more."""
+    return {
+        (name, server): Impact(
+            resource=name, server=server, fate=Fate.STOPS, why=Reason(Why.NOT_IN_POOL, tuple(after.resources[name].server_pools))
+        )
+        for name in sorted(with_trait(after.resources, Trait.LOCAL))
+        for server in _places(before, name)
+        if not has_instance(after, after.resources[name], server)
+        and name in before.resources
+        and has_instance(before, before.resources[name], server)
+    }
+
+
 def _decided(view: View) -> Mapping[ResourceName, Assignment]:
-    """Every assignment once the leader has nothing more to decide: what one group leaves or takes may move another."""
+    """Every assignment once the leader has nothing more to decide: what one group leaves or takes may move another. That a server has
+    come up meanwhile is nothing that the change does."""
+    if any(record.coming_up for record in view.incarnations.values()):
+        view = replace(view, incarnations={name: replace(record, coming_up=False) for name, record in view.incarnations.items()})
     for _ in range(_ROUNDS):
         steps = decide(view, _ANY_TIME, Memory()).steps
         changed = {assignment.resource: assignment for step in steps for assignment in step.assignments}

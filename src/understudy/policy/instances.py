@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from understudy.model.failures import failures, too_many
+from understudy.model.membership import has_instance
 from understudy.model.names import ServerName
+from understudy.model.reasons import Why
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, Internal, State, Target
-from understudy.model.view import Report, View
+from understudy.model.view import Assignment, Report, View
 from understudy.policy.liveness import unended
 
 _MOST_RUNNING = (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN, State.OFFLINE)
 RUNNING = (State.ONLINE, State.INTERMEDIATE)
+WAITS_FOR_ITS_SERVER = (Why.BOUND, Why.FAILOVER_DELAYED)
+"""Why something belongs to nobody that others could run."""
 NOT_CHECKED = "NOT CHECKED (ENABLED=0)"
 """STATE_DETAILS of what is disabled: its last known state, and nobody looks."""
 UNAVAILABLE = "FAILURE THRESHOLD EXHAUSTED"
@@ -31,6 +35,8 @@ class Instance:
     details: str = ""
     report: Report | None = None
     target_server: ServerName | None = None
+    waits: str = ""
+    """Of what belongs to nobody: the server that it waits for, and why it does not start on another."""
     failures: tuple[float, ...] = ()
     """When it failed, as far as that counts (`model/failures.py`)."""
     also: tuple[ServerName, ...] = ()
@@ -52,7 +58,7 @@ class Instance:
         twice = f"ALSO RUNS ON {', '.join(self.also)}" if self.also else ""
         blind = NOT_CHECKED if not self.resource.enabled and self.state in RUNNING else ""
         failed = UNAVAILABLE if self.target is Target.ONLINE and too_many(self.resource, self.failures) else ""
-        return ",".join(text for text in (twice, blind, failed) if text)
+        return ",".join(text for text in (twice, blind, failed, self.waits) if text)
 
 
 def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
@@ -66,8 +72,9 @@ def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
 
 def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
     for server, record in view.workers().items():
-        if record.life in ALIVE:
-            report = view.report(resource.name, server)
+        report = view.report(resource.name, server)
+        runs = report is not None and report.state is not State.OFFLINE
+        if record.life in ALIVE and (runs or has_instance(view, resource, server)):
             instance = _instance(resource, view.target_on(resource.name, server), report, server, None)
             yield replace(instance, failures=failures(view, resource, server))
 
@@ -84,12 +91,21 @@ def _cluster_instance(view: View, resource: Resource) -> Instance:
     # What runs is shown, wherever it is; among equals the owner's word, then the newest.
     reports.sort(key=lambda known: (_MOST_RUNNING.index(known.state), known.server != owners, -known.started_wall, known.server))
     aimed = owners if target is Target.ONLINE else None
+    waits = "" if assignment is None or target is not Target.ONLINE else _waits(assignment)
     if not reports:
-        return _instance(resource, target, None, None, aimed)
+        return replace(_instance(resource, target, None, None, aimed), waits=waits)
     best = reports[0]
     busy = best.state is not State.OFFLINE or best.internal is not Internal.STABLE
     also = tuple(other.server for other in reports[1:] if other.state is not State.OFFLINE)
-    return replace(_instance(resource, target, best, best.server if busy else None, aimed), also=also)
+    return replace(_instance(resource, target, best, best.server if busy else None, aimed), also=also, waits="" if busy else waits)
+
+
+def _waits(assignment: Assignment) -> str:
+    reason = assignment.reason
+    if assignment.owner is not None or reason is None or reason.why not in WAITS_FOR_ITS_SERVER:
+        return ""
+    attribute = "INSTANCE_FAILOVER=0" if reason.why is Why.BOUND else f"FAILOVER_DELAY={reason.of[1]}"
+    return f"WAITS FOR {reason.of[0]} ({attribute})"
 
 
 def _instance(

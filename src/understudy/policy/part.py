@@ -8,12 +8,12 @@ a rule looks at more than a group, those groups are always in it.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from understudy.model.namers import NOBODY, namers
+from understudy.model.namers import NOBODY, Trait, namers, with_trait
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import DependencyKind, Resource
 from understudy.model.view import ClusterRecord, IncarnationRecord, View
 from understudy.policy.eras import remembered
-from understudy.policy.ground import Ground, ResourcesByType, requests_of, rivals_of, survey
+from understudy.policy.ground import Ground, ResourcesByType, load_of, requests_of, rivals_of, survey
 from understudy.policy.groups import group_of, groups
 from understudy.policy.plan import Plan
 
@@ -97,7 +97,8 @@ class DecisionParts:
             remembered=remembered(view),
         )
         _count_again(ground, {*changed, *self._open})
-        around = {*self._open, *self._later, *self._watchful, *_who_goes_by(before, view, changed)}
+        waiting = (name for name in with_trait(view.resources, Trait.DELAYED) if _waits(view, name))
+        around = {*self._open, *self._later, *self._watchful, *waiting, *_who_goes_by(before, view, changed)}
         return DecisionPart(ground=ground, groups=_groups_of(view, around), strangers=self._strangers)
 
     def decided(self, plan: Plan) -> None:
@@ -143,12 +144,8 @@ def _cluster(view: View) -> ClusterRecord | None:
 
 def _load_moves(ground: Ground, before: View, view: View, changed: Iterable[ResourceName]) -> bool:
     """Whether what somebody owns counts for more or less than it did."""
-    return any(_load(before, name) != _load(view, name) for name in changed if name in ground.owners)
-
-
-def _load(view: View, name: ResourceName) -> int:
-    resource = view.resources.get(name)
-    return 0 if resource is None else resource.load
+    owned = ((name, ground.owners[name]) for name in changed if name in ground.owners)
+    return any(load_of(before.resources, name, server) != load_of(view.resources, name, server) for name, server in owned)
 
 
 def _looks_around(resource: Resource) -> bool:
@@ -158,6 +155,12 @@ def _looks_around(resource: Resource) -> bool:
     )
 
 
+def _waits(view: View, name: ResourceName) -> bool:
+    """Whether its failover is delayed: that this is over nothing else tells."""
+    assignment = view.assignments.get(name)
+    return assignment is not None and assignment.failover_in_s > 0
+
+
 def _count_again(ground: Ground, names: Iterable[ResourceName]) -> None:
     """Who owns them, by the View and not by what was planned."""
     for name in names:
@@ -165,7 +168,7 @@ def _count_again(ground: Ground, names: Iterable[ResourceName]) -> None:
         if assignment is not None:
             ground.settle((assignment,))
         elif (server := ground.owners.pop(name, None)) is not None:
-            ground.loads[server] -= _load(ground.view, name)
+            ground.loads[server] -= load_of(ground.view.resources, name, server)
 
 
 def _who_goes_by(before: View, view: View, changed: Collection[ResourceName]) -> set[ResourceName]:

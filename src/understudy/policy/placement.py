@@ -15,6 +15,7 @@ from understudy.model.view import Assignment, Holder, Report, Request
 from understudy.policy.case import Case, case_of
 from understudy.policy.eligibility import Standing, joint_standing, missing_looks
 from understudy.policy.eras import confirmed, must_wait
+from understudy.policy.failover import delay_of, kept_by, tied, without_fresh
 from understudy.policy.ground import Ground, is_wanted
 from understudy.policy.liveness import without_proven
 from understudy.policy.plan import Note, Step
@@ -155,17 +156,22 @@ def _by_rule(case: Case) -> Choice:
     failed = failed_here(case)
     if case.home is not None and failed is None:
         return _stay_or_return(case, case.home)
+    kept = None if failed is None else kept_by(case, failed)
     only = () if failed is None else asked_for_on(case, failed)
-    if left := [standing for standing in candidates_left(case, besides=case.home) if not only or standing.server in only]:
+    anybody, (case, tie) = bool(case.admitted), tied(without_fresh(case))
+    left = [] if kept else [each for each in candidates_left(case, besides=case.home) if not only or each.server in only]
+    if left:
         why = Reason(Why.FAILED_THERE, (failed, case.home)) if failed and case.home else _why_anew(case)
         return replace(_at(left[0], why), within=only)
     if case.home is not None and failed is not None:
-        reason = Reason(Why.ONLY_ASKED_FOR, (failed, *only)) if only else Reason(Why.LAST_RESORT, (failed,))
-        return _at(case.admitted[case.home], reason, last_resort=True)
+        last = Reason(Why.ONLY_ASKED_FOR, (failed, *only)) if only else Reason(Why.LAST_RESORT, (failed,))
+        return _at(case.admitted[case.home], kept or last, last_resort=True)
     if case.admitted:  # home is gone, and it failed everywhere else before: better tried again than not at all
         return _at(next(iter(case.admitted.values())), _why_anew(case), clears_tried=True)
     # nobody is admitted: what can run stays where it runs, unless its server must not have it at all
-    return Choice(server=None, incarnation=None, reason=Reason(Why.NO_CANDIDATE), last_resort=True, keep=_may_linger(case))
+    reason = tie.reason if tie is not None else Reason(Why.COMING_UP if anybody else Why.NO_CANDIDATE)
+    passes = reason.why in (Why.FAILOVER_DELAYED, Why.COMING_UP)
+    return Choice(server=None, incarnation=None, reason=reason, last_resort=not passes, keep=_may_linger(case))
 
 
 def _at(standing: Standing, reason: Reason, *, clears_tried: bool = False, last_resort: bool = False) -> Choice:
@@ -197,6 +203,9 @@ def _why_anew(case: Case) -> Reason:
         if before is not None:
             leaves = view.life(before.incarnation) is Life.LEAVING
             return Reason(Why.LEAVES if leaves else Why.NO_LONGER_ADMITTED, (before.server,))
+        waited = case.held[name].reason
+        if waited is not None and waited.why in (Why.BOUND, Why.FAILOVER_DELAYED) and waited.of[0] in case.admitted:
+            return Reason(Why.CAME_BACK, waited.of[:1])
     return Reason(Why.FIRST_CHOICE)
 
 
@@ -206,9 +215,15 @@ def _stay_or_return(case: Case, home: ServerName) -> Choice:
     active = any(case.ground.view.resources[name].active_placement for name in case.wanted)
     better = best.server != home and best.rank < case.admitted[home].rank and best.reason.why is Why.PREFERRED
     asked = any(_on_request(case.held[name]) for name in case.wanted)
-    if active and better and not asked and best in candidates_left(case, besides=home):
+    if active and better and not asked and not _ties_others(case) and best in candidates_left(case, besides=home):
         return _at(best, Reason(Why.BACK_TO_FAVOURED))
     return _at(case.admitted[home], Reason(Why.STAYS))
+
+
+def _ties_others(case: Case) -> bool:
+    """Whether a member would be moved back that is not to be moved for another's sake, or not at all."""
+    resources = [case.ground.view.resources[name] for name in case.wanted]
+    return any(not (each.instance_failover and (each.active_placement or each.relocate_by_dependency)) for each in resources)
 
 
 def _on_request(assignment: Assignment) -> bool:
@@ -232,14 +247,18 @@ def _assigned(ground: Ground, before: Assignment, choice: Choice) -> Assignment:
     owner = Holder(server=choice.server, incarnation=choice.incarnation, epoch=epoch)
     holders = (*(holder for holder in before.holders if holder.incarnation != choice.incarnation), owner)
     reason = _reason_here(ground, before, choice)
-    return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=reason, within=choice.within)
+    return replace(
+        before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=reason, last=None, failover_in_s=0.0,
+        within=choice.within,
+    )  # fmt: skip
 
 
 def _owned_by_nobody(ground: Ground, before: Assignment, choice: Choice, tried: tuple[Incarnation, ...]) -> Assignment:
-    if before.owner is None:
-        return replace(before, tried=tried, last_resort=choice.last_resort, reason=choice.reason, within=())
-    epoch = ground.view.next_epoch(before.epoch)
-    return replace(before, owner=None, epoch=epoch, tried=tried, last_resort=choice.last_resort, reason=choice.reason, within=())
+    epoch = before.epoch if before.owner is None else ground.view.next_epoch(before.epoch)
+    return replace(
+        before, owner=None, epoch=epoch, tried=tried, last_resort=choice.last_resort, reason=choice.reason, last=before.last_server,
+        failover_in_s=delay_of(ground, before), within=(),
+    )  # fmt: skip
 
 
 def _reason_here(ground: Ground, before: Assignment, choice: Choice) -> Reason:
@@ -270,13 +289,14 @@ def _kept(ground: Ground, before: Assignment, choice: Choice, tried: tuple[Incar
 
 def _not_wanted(ground: Ground, before: Assignment) -> Assignment:
     """Taken back. But ENABLED=0 only means that nothing is done about it: what runs goes on until its TARGET is OFFLINE."""
-    if before.owner is None and not before.last_resort:
+    if before.owner is None and not (before.last_resort or before.failover_in_s):
         return before
     reason = _why_not_wanted(ground, before.resource)
     if reason.why is Why.DISABLED and before.owner in before.holders:
         return before
     epoch = before.epoch if before.owner is None else ground.view.next_epoch(before.epoch)
-    return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason, within=())
+    last = before.last_server
+    return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason, last=last, failover_in_s=0.0, within=())
 
 
 def _why_not_wanted(ground: Ground, name: ResourceName) -> Reason:

@@ -72,6 +72,10 @@ class Memory:
     """When the leader first saw that the registry went back, or took its term since."""
     reported_since: Mapping[str, float] = field(default_factory=dict)
     """Incarnation -> since when the leader knows that it has reported what it runs."""
+    unheard: frozenset[Incarnation] = frozenset()
+    """Incarnations that the registry called alive when this leader asked all voters, and that no majority granted then."""
+    delays: Mapping[ResourceName, tuple[tuple[int, float], float]] = field(default_factory=dict)
+    """See `failover.DelaySeen`."""
     forget_at: float = 0.0
     """No names of deleted resources are forgotten before this instant: not at each deletion."""
     servers: frozenset[ServerName] = frozenset()

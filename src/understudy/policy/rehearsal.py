@@ -23,6 +23,7 @@ from understudy.model.resource import Resource
 from understudy.model.state import ALIVE
 from understudy.model.view import Assignment, Event, IncarnationRecord, Proof, Report, View
 from understudy.policy.decide import decide
+from understudy.policy.failover import DelaySeen, delays_seen
 from understudy.policy.part import DecisionParts
 from understudy.policy.plan import Memory, Plan, Step
 from understudy.policy.rehearsed_acts import ActsSeen
@@ -57,6 +58,7 @@ class Rehearsal:
         self.servers = RehearsedServers(self)
         self.order = LaneOrder()
         self._parts = DecisionParts(GROUPS_AT_ONCE)
+        self._delays: DelaySeen = {}
         self._unseen: ChangedByServer = {}
         self._to_ask: set[ServerName] = set()
         """Whose lanes have to be asked though the View is the same."""
@@ -207,7 +209,8 @@ class Rehearsal:
             return False
         changed, self._undecided = self._undecided, set()
         part = self._parts.part(self.view, changed)
-        plan = decide(self.view, self.now, Memory(), part)
+        self._delays = delays_seen(self.view, self._delays, self.now)
+        plan = decide(self.view, self.now, Memory(delays=self._delays), part)
         self._parts.decided(plan)
         self._decided = not self._parts.unfinished
         if plan.wake_at is not None and plan.wake_at > self.now:

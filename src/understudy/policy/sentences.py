@@ -25,11 +25,16 @@ _SENTENCES: dict[Why, str] = {
     Why.NOT_A_MEMBER: "HOSTING_MEMBERS does not name it: {*}",
     Why.NETWORK_DOWN: "{0} is not ONLINE there",
     Why.NETWORK_STOPPED: "{0} is stopped (its TARGET is OFFLINE)",
+    Why.NO_INSTANCE: "{0} has no instance there: the server is in none of its SERVER_POOLS",
     Why.TYPE_MISSING: "nothing of type {0} is ONLINE there",
     Why.EXCLUDED: "{0} runs there and the two exclude each other",
     Why.RIVAL_NOT_LOOKED: "it has not checked yet whether {0} runs there, and the two exclude each other",
     Why.NOT_USED: "no resources are started there (crsctl set resource use 0)",
     Why.DISABLED: "the resource is disabled (ENABLED=0)",
+    Why.COMING_UP: "only servers that have just come up could run it, and what AUTO_START=never says of that is decided first",
+    Why.BOUND: "INSTANCE_FAILOVER=0: it belongs on {0}, and starts nowhere else by itself",
+    Why.FAILOVER_DELAYED: "FAILOVER_DELAY={1}: {0} has so many seconds to come back before it starts elsewhere",
+    Why.LAST_RAN: "it was there last (USE_STICKINESS=1)",
     Why.PREFERRED: "it is number {0} among the favoured servers",
     Why.POSSIBLE: "its placement allows it",
     Why.FIRST_CHOICE: "it was the best candidate",
@@ -46,6 +51,8 @@ _SENTENCES: dict[Why, str] = {
     "nothing is done about it until it is started by hand (crsctl start resource)",
     Why.NO_CANDIDATE: "no server may run it now",
     Why.LAST_RESORT: "{0} has failed on every candidate; it is tried again here, with growing pauses",
+    Why.KEPT_HERE: "{0} has failed here, and {1}=0 of {2} keeps it on this server; it is tried again with growing pauses",
+    Why.CAME_BACK: "{0}, where it ran before, has come back",
     Why.ONLY_ASKED_FOR: "{0} failed where an operator asked for it, and is tried nowhere else",
     Why.RECOVERED: "it came up again after it had failed on every candidate",
     Why.FOUND_RUNNING: "it was found running on {0}",
@@ -66,11 +73,14 @@ _REMEDIES: dict[Why, str] = {
     Why.NOT_A_MEMBER: "add {server} to HOSTING_MEMBERS (crsctl modify resource)",
     Why.NETWORK_DOWN: "bring {0} up on {server}: look at its interface and subnet",
     Why.NETWORK_STOPPED: "crsctl start resource {0}",
+    Why.NO_INSTANCE: "let a pool of {0} have {server}: crsctl modify resource {0}, or crsctl modify serverpool",
     Why.TYPE_MISSING: "start a resource of type {0} there",
     Why.EXCLUDED: "stop or relocate {0}",
     Why.RIVAL_NOT_LOOKED: "nothing to do: the check of {0} is under way",
     Why.NOT_USED: "on {server}: crsctl set resource use 1",
     Why.DISABLED: "crsctl modify resource ... -attr ENABLED=1",
+    Why.BOUND: "an operator may move it: crsctl start resource ... -n {server}",
+    Why.FAILOVER_DELAYED: "it starts there when the time is over; at once: crsctl start resource ... -n {server}",
 }
 
 
@@ -132,4 +142,4 @@ def _filled(text: str, of: tuple[str, ...]) -> str:
     text = text.replace("{*}", ", ".join(of))
     for number, name in enumerate(of):
         text = text.replace("{" + str(number) + "}", name)
-    return text.replace(" ({0})", "").replace("{0}", "?").replace("{1}", "?")
+    return text.replace(" ({0})", "").replace("{0}", "?").replace("{1}", "?").replace("{2}", "?")

@@ -113,6 +113,6 @@ def _has_another_home(ground: Ground, record: IncarnationRecord, members: tuple[
     view = ground.view
     wanted = [name for name in members if is_wanted(view, name)]
     held = [name for name in wanted if ground.holds(record.server, name)]
-    if not held:
+    if not held or not all(view.resources[name].instance_failover for name in wanted):
         return False
     return any(group_standing.admitted and group_standing.server != record.server for group_standing in group_standings(ground, wanted))

@@ -21,6 +21,7 @@ from understudy.policy.eligibility import group_standings, missing_looks
 from understudy.policy.eras import UNREPORTED_S, must_wait, unreported
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import group_of
+from understudy.policy.instances import WAITS_FOR_ITS_SERVER
 from understudy.policy.liveness import unended
 from understudy.policy.sentences import no_candidate
 
@@ -74,6 +75,10 @@ class Waits:
     def _no_owner(self, assignment: Assignment) -> Cause:
         view, name = self.ground.view, assignment.resource
         wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE]
+        if (reason := assignment.reason) is not None and reason.why in WAITS_FOR_ITS_SERVER:
+            passing = reason.why is Why.FAILOVER_DELAYED
+            attribute = f"FAILOVER_DELAY={reason.of[1]}, then for another" if passing else "INSTANCE_FAILOVER=0"
+            return Cause(text=f"{reason.of[0]} to come back ({attribute}); at once elsewhere: {_elsewhere(name)}", passing=passing)
         if any(group_standing.admitted for group_standing in group_standings(self.ground, wanted)):
             return Cause(text=self._the_leader("to say where it belongs"))
         return Cause(text=f"a server that may run it: {no_candidate(view, name, self.ground)}", passing=False)
@@ -155,6 +160,10 @@ class Waits:
                 return self._dependents(step.of, server, deep)
             case WaitsFor.DEPENDENCIES:
                 return self._dependencies(resource, step.of, server, deep)
+            case WaitsFor.COMING_UP:
+                return Cause(text=self._the_leader(f"to say what AUTO_START makes of it, as {server} has come up"))
+            case WaitsFor.OTHER_SERVERS_FIRST:
+                return Cause(text=self._turn(resource, step.servers, server))
             case WaitsFor.STILL_THE_OWNER:
                 return Cause(text=self._the_leader(f"to take it back from {server}"), under_way=True)
             case WaitsFor.REGISTRY_WENT_BACK:
@@ -167,6 +176,13 @@ class Waits:
                 return self._failed(step.why, name, server)
             case _:
                 return None
+
+    def _turn(self, resource: Resource, first: tuple[ServerName, ...], server: ServerName) -> str:
+        """On these servers its instances start, or stop, before."""
+        report = self.ground.view.report(resource.name, server)
+        stops = report is not None and report.state is not State.OFFLINE
+        most = f"STOP_CONCURRENCY={resource.stop_concurrency}" if stops else f"START_CONCURRENCY={resource.start_concurrency}"
+        return f"{', '.join(first)} to {'stop' if stops else 'start'} it before {server}: {most}"
 
     def missing(self, name: ResourceName, server: ServerName, besides: Collection[ResourceName]) -> Cause | None:
         """What would keep it from starting on this server if it were down; what is `besides` comes up with it."""
@@ -190,9 +206,13 @@ class Waits:
         if why is WaitsFor.GAVE_UP_HERE:
             return Cause(text=self._the_leader(f"to choose another server: it failed on {server}{because}"))
         assignment = self.ground.view.assignments.get(name)
-        asked = assignment is not None and assignment.reason is not None and assignment.reason.why is Why.ONLY_ASKED_FOR
-        where = "there" if self.ground.view.resources[name].local else "where it was asked for" if asked else "on every candidate"
-        return Cause(text=f"the next try on {server}, with growing pauses: it failed {where}{because}", passing=False)
+        reason = None if assignment is None else assignment.reason
+        failed = f"it failed {'there' if self.ground.view.resources[name].local else 'on every candidate'}"
+        if reason is not None and reason.why is Why.ONLY_ASKED_FOR:
+            failed = "it failed where it was asked for"
+        elif reason is not None and reason.why is Why.KEPT_HERE:
+            failed = f"{reason.of[0]} has failed, and {reason.of[1]}=0 of {reason.of[2]} keeps it"
+        return Cause(text=f"the next try on {server}, with growing pauses: {failed}{because}", passing=False)
 
     def _dependents(self, names: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
         """Who depends on it stops first. One that is to go on running holds it up without end."""
@@ -266,6 +286,10 @@ class Waits:
 def waits(view: View, ground: Ground | None = None) -> Waits:
     """To be asked about this View."""
     return Waits(ground=ground or survey(view), lanes=seen(view))
+
+
+def _elsewhere(name: ResourceName) -> str:
+    return f"crsctl start resource {name} -n SERVER"
 
 
 def _reports(view: View, name: ResourceName) -> Iterator[Report]:

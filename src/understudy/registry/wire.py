@@ -201,6 +201,8 @@ class _StoredAssignment(msgspec.Struct, kw_only=True):
     tried: tuple[Incarnation, ...] = ()
     last_resort: bool = False
     reason: str = ""
+    last: ServerName | None = None
+    failover_in_s: float = 0.0
     era: int = 1
     within: tuple[ServerName, ...] = ()
 
@@ -210,7 +212,8 @@ def _as_stored(record: Record) -> Any:
         return record
     return _StoredAssignment(
         resource=record.resource, epoch=record.epoch, owner=record.owner, holders=record.holders, proofs=record.proofs,
-        tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), era=record.era,
+        tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), last=record.last,
+        failover_in_s=record.failover_in_s, era=record.era,
         within=record.within,
     )  # fmt: skip
 
@@ -220,7 +223,8 @@ def _as_known(stored: Any) -> Any:
     if isinstance(stored, _StoredAssignment):
         return Assignment(
             resource=stored.resource, epoch=stored.epoch, owner=stored.owner, holders=stored.holders, proofs=stored.proofs,
-            tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), era=stored.era,
+            tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), last=stored.last,
+            failover_in_s=stored.failover_in_s, era=stored.era,
             within=stored.within,
         )  # fmt: skip
     if isinstance(stored, IncarnationRecord) and not stored.evicted and stored.proof.startswith(_EVICTED):

@@ -91,6 +91,8 @@ class Drawn:
             self._define_pool(number, luck)
         for _ in range(world.options.groups):
             self.add_group()
+        if world.options.places:
+            self._define_instances()
 
     def add_group(self) -> None:
         """Register one more group, and want it (mostly)."""
@@ -107,7 +109,7 @@ class Drawn:
             failures = _failures(dice(world.seed, f"failures of {name}"))
             failures["stop_failure"] = dice(world.seed, f"stop failure of {name}").choice(("block", "block", "fence"))
             failures["intermediate_timeout"] = dice(world.seed, f"intermediate timeout of {name}").choice("0025")
-            given = {**place, **_habits(luck), **failures, "start_dependencies": needs, "stop_dependencies": stop}
+            given = {**place, **_habits(luck), **_manners(world, name), **failures, "start_dependencies": needs, "stop_dependencies": stop}
             world.define(name, **given)
             self._given[ResourceName(name)] = given
             members.append(ResourceName(name))
@@ -117,6 +119,13 @@ class Drawn:
         self.names += members
         if luck.random() < 0.9:
             world.start(members[-1])
+
+    def _define_instances(self) -> None:
+        """A local resource, whose instances start and stop one after the other; servers that come up start theirs beside who has it."""
+        luck = dice(self.world.seed, "instances")
+        bounds = {"start_concurrency": luck.choice("12"), "stop_concurrency": luck.choice("012")}
+        self.world.define("agent", type="local_resource", **bounds, check_interval="3", restart_attempts="2", script_timeout="3")
+        self.world.start("agent")
 
     def _define_guide(self) -> None:
         self._pools = 2
@@ -202,6 +211,22 @@ class Drawn:
                 return {"placement": "favored", "hosting_members": " ".join(members), "active_placement": luck.choice("001")}
             case _:
                 return {"placement": "balanced", "server_pools": "*"}
+
+
+def _manners(world: World, name: str) -> dict[str, str]:
+    """When it starts and whether it moves; with dice of its own, so that worlds without are what they were."""
+    luck = dice(world.seed, f"manners of {name}")
+    if luck.random() >= world.options.places:
+        return {}
+    return {
+        "auto_start": luck.choice(("restore", "always", "never")),
+        "instance_failover": luck.choice("110"),
+        "failover_delay": luck.choice("0026"),
+        "use_stickiness": luck.choice("01"),
+        "relocate_by_dependency": luck.choice("110"),
+        f"check_interval@SERVERNAME({luck.choice(sorted(world.machines))})": "2",
+        f"load@SERVERNAME({luck.choice(sorted(world.machines))})": luck.choice("359"),
+    }
 
 
 def _habits(luck: Random) -> dict[str, str]:

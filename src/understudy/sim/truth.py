@@ -15,6 +15,7 @@ from understudy.model.reasons import code_of
 from understudy.model.state import PROVEN, Life, Target
 from understudy.model.types import is_local
 from understudy.model.view import Assignment, Definition, IncarnationRecord, LeaderRecord, Report, Request, TargetRecord, TypeRecord
+from understudy.policy.autostart import BY
 from understudy.ports import ActionOutcome, ActionRequest, Entry
 from understudy.registry import keys
 from understudy.sim import invariants
@@ -371,6 +372,8 @@ class Truth:
         self.targets[ResourceName(name)] = record.target
         self.start_ids[ResourceName(name)] = record.start_id
         self.trace.say("registry", f"target of {name} is {record.target}")
+        if record.by.startswith(BY):  # the leader's word, which comes after the operator's
+            self.acknowledged.pop(keys.target(name), None)
 
     def _request(self, _: str, record: Request) -> None:
         self.trace.say("registry", f"{record.verb} {' '.join(record.resources)} {record.server or ''}")

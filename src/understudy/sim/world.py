@@ -48,6 +48,11 @@ class WorldStuck(AssertionError):
     """What should have come about did not, in time."""
 
 
+def _named(attributes: Mapping[str, str]) -> dict[str, str]:
+    """By their names, which are upper case; what stands in a scope is not."""
+    return {key.partition("@")[0].upper() + "".join(key.partition("@")[1:]): value for key, value in attributes.items()}
+
+
 class World:
     """See the module."""
 
@@ -265,13 +270,13 @@ class World:
         """`crsctl add resource -f`; `pool` restricts it to the servers of that pool."""
         if pool:
             attributes |= {"PLACEMENT": "restricted", "SERVER_POOLS": pool}
-        given = {key.upper(): value for key, value in attributes.items()}
+        given = _named(attributes)
         new = NewResource(name=ResourceName(name), type=TypeName(type), attributes=given, force=True)
         self.command(f"defines {name} {given}", lambda view, operator: resources.define(view, new, operator).edit)
 
     def modify(self, name: str, **attributes: str) -> None:
         """`crsctl modify resource -f`: the same resource with other attributes."""
-        given = {key.upper(): value for key, value in attributes.items()}
+        given = _named(attributes)
         change = ResourceChange(name=ResourceName(name), attributes=given, force=True)
         self.command(f"modifies {name} {given}", lambda view, operator: resources.modify(view, change, operator).draft.edit)
 

@@ -14,6 +14,8 @@ _SHOWN = {
     "--json": JSON,
 }
 
+_CATEGORY = Option("category", "those of a category; the only one is ora.hub.category, all servers", kind=VALUE, metavar="category")
+
 COMMANDS = {
     "resource": Command(
         "crsctl stat resource [name ...]",
@@ -40,7 +42,7 @@ COMMANDS = {
         "stat-server",
         about="What is known of servers.",
         example="crsctl stat server -f",
-        options={**_SHOWN, "-category": Option("category", "accepted", kind=VALUE, metavar="category")},
+        options={**_SHOWN, "-category": _CATEGORY},
     ),
     "serverpool": Command(
         "crsctl stat serverpool [name ...]",

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from understudy.daemon.shown.known import KnownHere
 from understudy.intent.facts import life, running_on
 from understudy.model.conditions import ConditionKind, Lease, Weight, ago
+from understudy.model.membership import pools_now
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, short
 from understudy.model.pools import FREE
 from understudy.model.state import ALIVE, Life
 from understudy.model.view import ServerHardware
-from understudy.policy.pooled import is_used, members_now
+from understudy.policy.pooled import is_used
 
 _TITLES = {
     ConditionKind.CANNOT_ACT: "cannot act: {}",
@@ -76,7 +77,7 @@ class ServerStatus:
 
 def server_status(known: KnownHere, server: ServerName) -> ServerStatus:
     """How one server is."""
-    active = [pool for pool, members in members_now(known.view).items() if server in members]
+    active = [pool for pool, members in pools_now(known.view).items() if server in members]
     return ServerStatus(
         server=server,
         state=state_of(known, server),

@@ -141,7 +141,6 @@ _WHY_NOT = {
     "cluster-restore": "use understudy cluster restore FILE --dry-run, which shows what it would register",
     "network-add": "whether a server has an interface in it only that server can say",
     "join-server": "use understudy whatif return NAME, on a server that takes part",
-    "relocate-server": "which servers a pool has follows from the pools: use crsctl eval modify serverpool",
     "remove-voter": "what the members of etcd will do cannot be worked out beforehand",
     "request-action": "only the script itself knows what its action would do",
     "replace-voter": "what the members of etcd will do cannot be worked out beforehand",
@@ -168,7 +167,6 @@ REHEARSALS: Mapping[str, Verb] = MappingProxyType(
         "activate-policy": Verb(whatif.activate_policy, rehearsal=True),
         "fail-resource": Verb(_event(whatif.fail), changes=True, by_rights=True, rehearsal=True),
         "lose-servers": Verb(_event(whatif.lose), changes=True, rehearsal=True),
-        "relocate-server": Verb(rehearse.refused("relocate-server", _WHY_NOT["relocate-server"]), knows=False, rehearsal=True),
         "return-servers": Verb(_event(whatif.back), changes=True, rehearsal=True),
     }
 )

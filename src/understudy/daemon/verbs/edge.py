@@ -16,7 +16,7 @@ async def check_script(world: CommandContext, view: View, resource: Resource) ->
     """The ACTION_SCRIPT must be there on this server, fit to run and nobody else's to change, if the resource may ever run on it; so must
     every program of an application."""
     here = ServerName(world.settings.server)
-    for attribute, path in resource.kind.files(resource) if may_ever_run(view, resource, here) else ():
+    for attribute, path in resource.kind.files(resource.on(here)) if may_ever_run(view, resource, here) else ():
         found = await world.server.script(path, resource.user)
         if found == "missing":
             raise Declined(20041, attribute, path, resource.name, here)

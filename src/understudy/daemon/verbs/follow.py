@@ -132,7 +132,8 @@ async def follow(world: CommandContext, watch: Watch) -> Settled:
 def deadline(resources: Iterable[Resource], servers: int) -> float:
     """Long enough for every action of these resources, tried on every server."""
     each = sum(
-        resource.start_timeout_s + resource.stop_timeout_s + resource.check_timeout_s + resource.clean_timeout_s for resource in resources
+        max(some.start_timeout_s + some.stop_timeout_s + some.check_timeout_s + some.clean_timeout_s for some in resource.everywhere)
+        for resource in resources
     )
     return min(LONGEST_S, SLACK_S + each * max(1, servers))
 

@@ -18,6 +18,8 @@ from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head, known_so, now_so
 from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import servers
+from understudy.intent.refusal import Declined
+from understudy.model.attributes import HUB_CATEGORY
 from understudy.model.conditions import Condition, ConditionKind, status
 from understudy.model.filters import matches
 from understudy.model.messages import line
@@ -37,6 +39,8 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
 
 async def _stat(world: CommandContext, arguments: Arguments) -> bool:
     check_layout(arguments)
+    if (category := arguments.text("category")) not in (None, HUB_CATEGORY):
+        raise Declined(20561, category)
     known = known_so(world, world.mirror.view)
     everyone, well = servers(known.view, world.settings), True
     attributes = server_status(known, known.server).values

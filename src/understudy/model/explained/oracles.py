@@ -173,6 +173,10 @@ ORACLES: dict[int, tuple[str, str]] = {
         "Correct the word, or give SERVER_POOLS or HOSTING_MEMBERS as well.",
     ),
     5702: ("It runs already, so that nothing was started.", f"None; to move it: crsctl relocate resource. {_WHY}"),
+    6029: (
+        "RELOCATE_BY_DEPENDENCY=0 keeps a resource where it is when what it is tied to by dependencies is to move.",
+        "Name it in the command as well, or give it RELOCATE_BY_DEPENDENCY=1.",
+    ),
     6724: (
         "What was asked for is printed.",
         "None.",

@@ -28,7 +28,12 @@ OURS: dict[int, tuple[str, str]] = {
     20009: ("The same attribute stands twice in one command.", "Give it once."),
     20010: ("Something on the command line is no option or argument of this command.", "See the command with -h."),
     20011: ("Server pools have no such attribute.", "crsctl stat serverpool NAME -p lists those that they have."),
+    20560: (
+        "A scope says that a value counts on one server, and this one could not.",
+        "Give the attribute without scope, or the scope that the message names; what is set already is removed with -delete.",
+    ),
     # --- what does not exist, exists already, or is in the way
+    20561: ("There are no categories of servers of one's own.", "Name servers: SERVER_NAMES of a pool, HOSTING_MEMBERS of a resource."),
     20021: ("No server pool of that name is registered.", "crsctl stat serverpool lists them."),
     20022: ("A server pool of that name is there already.", "Choose another name, or change it: crsctl modify serverpool"),
     20023: ("No resource type of that name is registered or built in.", "crsctl stat type lists them."),
@@ -100,6 +105,7 @@ OURS: dict[int, tuple[str, str]] = {
         "The cluster is in a state in which nobody could do it; the line below says which.",
         "Do what the line below says, and try again.",
     ),
+    20562: ("The server is in none of its SERVER_POOLS any more.", "See whether that is meant; with -f it is done."),
     20150: ("After the change no server may run it.", "Give it another place, if it is to run on."),
     20151: ("After the change it may not run where it runs.", "See whether that is meant; with -f it is done."),
     20152: ("What runs was started with the old value.", "See whether that is meant; with -f it is done."),
