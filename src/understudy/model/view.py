@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from operator import attrgetter, is_
 
-from understudy.model.custom import AskedAction, AskedAnswer
+from understudy.model.custom import AskedAnswer
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
 from understudy.model.servers import ServerHardware as ServerHardware
 from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
+from understudy.model.wanted import TargetRecord as TargetRecord
 
 
 class KeyStep(StrEnum):
@@ -161,28 +162,6 @@ class Definition:
     type: TypeName
     uid: str
     attributes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetRecord:
-    """What the administrator wants of a resource, and by whose word."""
-
-    target: Target
-    by: str = ""
-    era: int = 1
-    """Of the registry in which it was said: of an older one, it is what a copy says."""
-    start_id: str = ""
-    """Of the start by hand that said ONLINE, another for each: failures before it count no more (`model/failures.py`)."""
-    action: AskedAction | None = None
-    """The last custom action that was asked for since."""
-    otherwise: tuple[ServerName, ...] = ()
-    """Of a local resource: the servers on which the other TARGET is wanted (`start -n`, `stop -n`). An older version passes over it."""
-
-    def on(self, server: ServerName | None) -> Target:
-        """What is wanted of the instance on this server."""
-        if server not in self.otherwise:
-            return self.target
-        return Target.OFFLINE if self.target is Target.ONLINE else Target.ONLINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
