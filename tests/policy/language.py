@@ -61,6 +61,7 @@ def carried_out(view: View, plan: Plan) -> View:
             cluster=step.cluster or view.cluster,
             incarnations={name: record for name, record in incarnations.items() if name not in step.forgotten},
             assignments=assignments,
+            targets={**view.targets, **dict(step.targets)},
             requests=tuple(request for request in view.requests if request.id not in step.fulfilled),
         )
     return view
@@ -292,6 +293,16 @@ class SpokenCluster:
         for name in names.split():
             self._report(name, server, State.ONLINE, proven=long is not None)
 
+    def partly(self, names: str, server: str) -> None:
+        """The server reports them INTERMEDIATE."""
+        for name in names.split():
+            self._report(name, server, State.INTERMEDIATE)
+
+    def begin(self, names: str, server: str) -> None:
+        """The server reports that it starts them."""
+        for name in names.split():
+            self._report(name, server, State.OFFLINE, internal=Internal.STARTING)
+
     def down(self, names: str, server: str) -> None:
         """The server reports them OFFLINE."""
         for name in names.split():
@@ -314,19 +325,27 @@ class SpokenCluster:
             if after.resource in self.view.resources:
                 self._report(name, server, State.OFFLINE)
 
-    def _report(self, name: str, server: str, state: State, *, kind: str = "", proven: bool = False) -> None:
+    def _report(
+        self, name: str, server: str, state: State, *, kind: str = "", proven: bool = False, internal: Internal = Internal.STABLE
+    ) -> None:
         resource, place = ResourceName(name), ServerName(server)
         if resource not in self.view.resources:
             raise LookupError(name)
         assignment = self.view.assignments.get(resource)
         epoch = 0 if assignment is None else assignment.epoch
+        before = self.view.report(resource, place)
+        same = before is not None and before.incarnation == self.incarnation(server)
+        starts = before.starts if before is not None and same else 0
+        begun = state is State.ONLINE and not (before is not None and same and before.state in (State.ONLINE, State.INTERMEDIATE))
         report = Report(
             resource=resource,
             server=place,
             incarnation=self.incarnation(server),
             epoch=epoch,
             state=state,
-            internal=Internal.STABLE,
+            internal=internal,
+            starts=starts + begun,
+            tried=epoch if begun or internal is Internal.STARTING or before is None else before.tried,
             failure=Failure(kind=kind, epoch=epoch, text="the script said so") if kind else None,
             proven=proven,
         )
@@ -344,9 +363,10 @@ class SpokenCluster:
     def _step(self, step: Step) -> list[str]:
         """One commit: its first line is marked."""
         lines = [f"{record.server} is {record.life.value}: {record.proof}" for record in step.incarnations]
-        lines += [self._assignment(assignment) for assignment in step.assignments]
+        lines += [self._assignment(assignment) for assignment in step.assignments if self._is_seen(assignment)]
         lines += [f"{note.resource} could not be ended on {note.on}: {note.cause}" for note in step.notes if note.kind == "unended"]
         lines += [self._refused(note) for note in step.notes if note.kind == "refused"]
+        lines += [f"TARGET of {note.resource}: {self._words(note.cause)}" for note in step.notes if note.kind == "target-set"]
         if not lines and step.fulfilled:
             lines = ["nothing to do for the request"]
         return [("- " if number == 0 else "  ") + line for number, line in enumerate(lines)]
@@ -374,10 +394,17 @@ class SpokenCluster:
             notes.append("earlier failures are forgiven")
         return f"{head}: {'; '.join(notes)}" if notes else head
 
+    def _is_seen(self, assignment: Assignment) -> bool:
+        """Not what differs only in what the leader remembers of it."""
+        before = self.view.assignments.get(assignment.resource, Assignment(resource=assignment.resource, epoch=0, era=assignment.era))
+        return replace(before, pulled=assignment.pulled, spread=assignment.spread) != assignment
+
     def _refused(self, note: Note) -> str:
-        reason = parse_reason(note.cause)
-        words = note.cause if reason is None else sentence(reason)
-        return f"refused for {note.resource}{f' on {note.on}' if note.on else ''}: {words}"
+        return f"refused for {note.resource}{f' on {note.on}' if note.on else ''}: {self._words(note.cause)}"
+
+    def _words(self, cause: str) -> str:
+        reason = parse_reason(cause)
+        return cause if reason is None else sentence(reason)
 
 
 NAME, NAMES, SERVER = r"(?P<name>\w[\w.-]*)", r"(?P<names>\w[\w.-]*(?: \w[\w.-]*)*)", r"(?P<server>\w[\w.-]*)"
@@ -404,6 +431,8 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAMES} belongs? to {SERVER}", SpokenCluster.belong),
     (rf"{NAMES} runs? on {SERVER}(?P<long> for long)?", SpokenCluster.run),
     (rf"{NAMES} (?:is|are) down on {SERVER}", SpokenCluster.down),
+    (rf"{NAMES} (?:is|are) partly online on {SERVER}", SpokenCluster.partly),
+    (rf"{NAMES} (?:is|are) being started on {SERVER}", SpokenCluster.begin),
     (rf"{NAME} (?P<how>cannot be started|has used up its restarts|cannot be stopped) on {SERVER}", SpokenCluster.fail),
     (rf"{SERVER} releases {NAMES}", SpokenCluster.release),
 ]

@@ -29,6 +29,7 @@ def report_of(local: Local, server: ServerName, incarnation: Incarnation) -> Rep
         changed_wall=local.changed_wall,
         started_wall=local.started_wall,
         guarded=phase.guarded if isinstance(phase, Up) else True,
+        tried=local.start_epoch,
     )
 
 

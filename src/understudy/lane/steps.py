@@ -61,6 +61,8 @@ class WaitsFor(Enum):
     GAVE_UP_HERE = "it has given up here"
     RETRY_LATER = "tried again later"
     DEPENDENCIES = "its dependencies are not up"
+    EXCLUDED_STOPS_FIRST = "what it excludes stops first"
+    PREEMPTED = "what preempts it comes up first"
     STUCK = "it cannot be stopped"
     NOT_WANTED = "not wanted"
     STILL_THE_OWNER = "the leader has not taken it back yet"

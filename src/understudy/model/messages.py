@@ -46,6 +46,7 @@ WORDS: dict[int, str] = {
     2771: "Maximum restart attempts reached for resource '{}'; will not restart.",
     2791: "Starting shutdown of Oracle High Availability Services-managed resources on '{}'",
     2793: "Shutdown of Oracle High Availability Services-managed resources on '{}' has completed",
+    2881: "Additional exclusion dependency discovered on resource '{}' within the same dependency tree.",
     2904: "Parameter '{}' for 'relocate' is not a singleton resource.",
     2922: "The attribute '{}' is not supported for resource type '{}'.",
     2929: "The dependency on resource '{}' cannot be accepted because it is specified multiple times.",
@@ -286,6 +287,10 @@ WORDS: dict[int, str] = {
     20165: "'{}' is not stopped, for it could not start again on '{}': it would wait for {}. With -f it is restarted all the same.",
     20166: "'{}' on '{}' runs on, and cannot be started again when it ends: it would wait for {}",
     20164: "'{}' is wanted again: its TARGET was set ONLINE meanwhile, by {}.",
+    # --- ours: dependencies that cannot be met
+    20580: "The dependencies of '{}' can never be met: {}.",
+    20581: "'{}' could never run: {} (with -f it is registered all the same).",
+    20582: "'{}' gave way to {}, and no server may run it now: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 

@@ -207,6 +207,10 @@ class Assignment:
     """Why it is as it is; None: it was never assigned."""
     era: int = 1
     """Of the registry in which it was decided. Of an older one: what a copy says, not confirmed yet; nobody acts on it."""
+    pulled: str = ""
+    """Of `pullup:always`: which starts were taken into account (`policy/pullup.py`); empty: it is not known."""
+    spread: tuple[Incarnation, ...] = ()
+    """Of `dispersion:active`: who was ONLINE when it was applied last; empty: it is not known."""
 
     def sole_holder(self, incarnation: Incarnation) -> bool:
         """Whether this incarnation owns it and nobody else may be running it."""
@@ -253,6 +257,8 @@ class Report:
     """Last successful start."""
     guarded: bool = True
     """False: ONLINE with no process in its control group, so that nothing but polling watches it."""
+    tried: int = -1
+    """Epoch under which its last start was begun there; 0: none was. -1: of a version that does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

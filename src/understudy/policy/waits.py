@@ -150,6 +150,13 @@ class Waits:
                 return self._dependents(step.of, server, deep)
             case WaitsFor.DEPENDENCIES:
                 return self._dependencies(resource, step.of, server, deep)
+            case WaitsFor.EXCLUDED_STOPS_FIRST:
+                own = self.lane(step.of[0], server, deep=deep - 1) if deep else None
+                text = f"'{step.of[0]}' on {server} to stop first: the two exclude each other"
+                stuck = own is not None and not own.passing
+                return Cause(text=f"{text}; '{step.of[0]}' waits for {own.text}" if own is not None and stuck else text, passing=not stuck)
+            case WaitsFor.PREEMPTED:
+                return Cause(text=f"'{step.of[0]}' on {server} to come up, in whose place it is stopped then (preempt_post)")
             case WaitsFor.STILL_THE_OWNER:
                 return Cause(text=self._the_leader(f"to take it back from {server}"), under_way=True)
             case WaitsFor.REGISTRY_WENT_BACK:

@@ -202,6 +202,9 @@ class _StoredAssignment(msgspec.Struct, kw_only=True):
     last_resort: bool = False
     reason: str = ""
     era: int = 1
+    pulled: str | msgspec.UnsetType = msgspec.UNSET
+    spread: tuple[Incarnation, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Both are written where there is something to say, which is seldom."""
 
 
 def _as_stored(record: Record) -> Any:
@@ -210,6 +213,7 @@ def _as_stored(record: Record) -> Any:
     return _StoredAssignment(
         resource=record.resource, epoch=record.epoch, owner=record.owner, holders=record.holders, proofs=record.proofs,
         tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), era=record.era,
+        pulled=record.pulled or msgspec.UNSET, spread=record.spread or msgspec.UNSET,
     )  # fmt: skip
 
 
@@ -219,6 +223,7 @@ def _as_known(stored: Any) -> Any:
         return Assignment(
             resource=stored.resource, epoch=stored.epoch, owner=stored.owner, holders=stored.holders, proofs=stored.proofs,
             tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), era=stored.era,
+            pulled=stored.pulled or "", spread=stored.spread or (),
         )  # fmt: skip
     if isinstance(stored, IncarnationRecord) and not stored.evicted and stored.proof.startswith(_EVICTED):
         return replace(stored, evicted=True)

@@ -10,6 +10,7 @@ from understudy.lane.budget import RETRY_MAX_S
 from understudy.model.names import ResourceName
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Target
+from understudy.policy.ground import rivals_of
 from understudy.sim.faults import Faults
 from understudy.sim.options import Options
 from understudy.sim.quiet import Quiet
@@ -142,13 +143,29 @@ def unsettled(world: World) -> list[str]:
         elif wanted:
             held = truth.assignments.get(name)
             right = len(running_on) == 1 and held is not None and [holder.server for holder in held.holders] == running_on
-            right = right or (not running_on and _needs_what_is_stopped(world, name))
+            right = right or (not running_on and (_needs_what_is_stopped(world, name) or _is_kept_away(world, name)))
         else:
             # what nobody ever asked about may run, if it was found running
             right = not running_on or name not in truth.targets
         if not right:
             wrong.append(name)
     return wrong
+
+
+def _is_kept_away(world: World, name: ResourceName) -> bool:
+    """Whether it, or what it needs, excludes something that runs: there may be no server for both."""
+    view, seen, ahead = world.view(), {name}, [name]
+    rivals = rivals_of(view)
+    while ahead:
+        here = ahead.pop()
+        if any(machine.services.service(rival).alive for rival in rivals.get(here, ()) for machine in world.machines.values()):
+            return True
+        resource = view.resources.get(here)
+        hard = () if resource is None else (each for each in resource.start if each.kind is DependencyKind.HARD)
+        fresh = {ResourceName(dependency.entity) for dependency in hard} - seen
+        seen |= fresh
+        ahead += sorted(fresh)
+    return False
 
 
 def _needs_what_is_stopped(world: World, name: ResourceName) -> bool:
