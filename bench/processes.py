@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from understudy.linux.cgroups import processes
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -57,18 +59,13 @@ def named(group: Path, names: Iterable[str]) -> Mapping[str, tuple[int, ...]]:
     """Process ids on the machine of the processes of these names within a control group."""
     wanted = set(names)
     found: dict[str, tuple[int, ...]] = dict.fromkeys(sorted(wanted), ())
-    for file in group.rglob("cgroup.procs"):
+    for pid in processes(str(group)):
         try:
-            pids = [int(word) for word in file.read_text().split()]
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
         except OSError:
             continue
-        for pid in pids:
-            try:
-                name = Path(f"/proc/{pid}/comm").read_text().strip()
-            except OSError:
-                continue
-            if name in wanted:
-                found[name] = (*found[name], pid)
+        if name in wanted:
+            found[name] = (*found[name], pid)
     return found
 
 

@@ -8,13 +8,13 @@ longer than 5 ms, so that what is seen is the clusterware's share. Used by `outa
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from typing import Self
 
 from understudy.errors import LabError
 from understudy.lab.lab import Lab
+from understudy.linux.cgroups import processes
 
 ADDRESS = "10.10.10.50"
 NETWORK = "management"
@@ -127,7 +127,7 @@ def write(lab: Lab, server: str, path: str, text: str, mode: str = "644") -> Non
 
 def web_pids(lab: Lab, server: str) -> list[int]:
     """The processes of the web server on a server, as the machine sees them; whoever started them."""
-    found = [pid for pid in _pids(lab, server) if f"{DIRECTORY}/web.py".encode() in _command_line(pid)]
+    found = [pid for pid in processes(str(lab.host_cgroup(server))) if f"{DIRECTORY}/web.py".encode() in _command_line(pid)]
     if not found:
         raise LabError(f"{server} answers, but no process of the web server is found there")
     return found
@@ -135,15 +135,7 @@ def web_pids(lab: Lab, server: str) -> list[int]:
 
 def runs(lab: Lab, server: str) -> bool:
     """Whether a process of the web server is there."""
-    return any(f"{DIRECTORY}/web.py".encode() in _command_line(pid) for pid in _pids(lab, server))
-
-
-def _pids(lab: Lab, server: str) -> Iterator[int]:
-    for group in lab.host_cgroup(server).rglob("cgroup.procs"):
-        try:
-            yield from map(int, group.read_text().split())
-        except OSError:
-            pass  # the group has just gone
+    return any(f"{DIRECTORY}/web.py".encode() in _command_line(pid) for pid in processes(str(lab.host_cgroup(server))))
 
 
 def _command_line(pid: int) -> list[bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e import states
-from understudy.cli import appvipcfg, crsctl, understudy
+from understudy.cli import appvipcfg, crsctl, numbers, understudy
 from understudy.cli.understudy import (
     cluster_backup,
     cluster_certificate,
@@ -22,14 +22,19 @@ from understudy.cli.understudy import (
     openstack,
     simulate,
 )
+from understudy.daemon import alerts
 from understudy.model import events, logevents, settings
 from understudy.model.attributes import ATTRIBUTES
 from understudy.model.conditions import ConditionKind
+from understudy.model.explained import EXPLAINED
 from understudy.model.limits import derive
+from understudy.model.messages import OURS, number
+from understudy.model.messages import WORDS as MESSAGES
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import State, Target
 from understudy.policy.sentences import remedy, sentence
 from understudy.registry import keys
+from vocabulary import page as differences
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -68,6 +73,11 @@ others `info`: WARNINGS.
 
 | event | level | what it means | what to do |
 | --- | --- | --- | --- |
+"""
+MESSAGES_HEAD = """# Messages: what they mean, and what to do
+
+Made from the catalogue (`model/messages.py`, `model/explained/`). `crsctl help CRS-2549` and `understudy help UND-0026` print a row of it,
+on any machine. Numbers that begin with `CRS-` are Oracle's, with its words; causes and actions are about this product. Dots are names.
 """
 SETUP = tuple(f"understudy cluster {name}" for name in understudy.PARSED)
 REFUSALS = [why for why in list(Why)[: list(Why).index(Why.DISABLED) + 1] if why is not Why.FELLOW_REFUSED]
@@ -143,6 +153,30 @@ def test_the_page_of_logs_has_every_event(request: pytest.FixtureRequest) -> Non
     assert LOGS.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
 
 
+def messages_page() -> str:
+    """The page of messages: every number with its text, its cause and what to do."""
+    parts = [MESSAGES_HEAD]
+    for title, ours in (("CRS", False), ("UND", True)):
+        codes = [code for code in sorted(EXPLAINED) if (code >= OURS) is ours]
+        parts.append(f"## {title}\n\n| number | text | cause | what to do |\n| --- | --- | --- | --- |")
+        for code in codes:
+            cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in (numbers.text_of(code), *EXPLAINED[code])]
+            parts.append(f"| {number(code)} | {' | '.join(cells)} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def test_the_page_of_messages_has_every_number(request: pytest.FixtureRequest) -> None:
+    """docs/guide/messages.md is made of the catalogue; what is printed has a cause and an action, and nothing else has."""
+    printed = set(MESSAGES) | {code for code, _ in alerts.CRS.values()}
+    assert sorted(map(number, printed ^ set(EXPLAINED))) == []
+    assert [number(code) for code, (cause, action) in EXPLAINED.items() if not cause.endswith(".") or not action] == []
+    page = messages_page()
+    if request.config.getoption("--rewrite"):
+        (DOCS / "guide/messages.md").write_text(page)
+    assert (DOCS / "guide/messages.md").read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
+
+
 def test_every_command_stands_among_the_examples() -> None:
     """With what it is for and what it prints; those of a lab in a table."""
     titles = re.findall(r"^## (.+)$", COMMANDS.read_text(), re.MULTILINE)
@@ -160,6 +194,14 @@ def test_the_page_of_states_is_what_a_lab_showed(request: pytest.FixtureRequest)
         states.PAGE.write_text(page)
     assert states.PAGE.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
     assert {path.stem for path in states.FOLDER.glob("*.txt")} == set(states.ORDER)
+
+
+def test_the_page_of_differences_is_what_the_rows_say(request: pytest.FixtureRequest) -> None:
+    """docs/guide/differences.md is made of the rows of the vocabulary that are refused or differ; each of them is played."""
+    page = differences.page()
+    if request.config.getoption("--rewrite"):
+        differences.PAGE.write_text(page)
+    assert differences.PAGE.read_text() == page, "run pytest tests/test_docs.py --rewrite and read the diff"
 
 
 def test_every_condition_is_on_the_page_of_states() -> None:

@@ -336,7 +336,8 @@ class SpokenCluster:
         before = self.view.report(resource, place)
         same = before is not None and before.incarnation == self.incarnation(server)
         starts = before.starts if before is not None and same else 0
-        begun = state is State.ONLINE and not (before is not None and same and before.state in (State.ONLINE, State.INTERMEDIATE))
+        up = (State.ONLINE, State.INTERMEDIATE)
+        begun = state in up and not (before is not None and same and before.state in up)
         report = Report(
             resource=resource,
             server=place,

@@ -27,6 +27,7 @@ _NOT_TRUSTED = (
     "is not valid yet by that server's clock; its log says which (command-not-trusted)"
 )
 AWAY = "CRS-4639: Could not contact Oracle High Availability Services"
+FAILED = "CRS-4000: Command {} failed, or completed with errors."
 BROKEN = 1
 ANSWERS_S, PATIENCE_S = 5.0, 25.0
 """After the first a command says that the daemon does not answer, after both it gives up; what only checks gives up after the first."""
@@ -47,14 +48,22 @@ class Away(Exception):
     """The daemon does not answer, or stopped in the middle of an answer."""
 
 
-def run(verb: str, body: dict[str, object], *, server: str = "", certificate: str = "") -> int:
+def run(verb: str, body: dict[str, object], *, server: str = "", certificate: str = "", title: str = "") -> int:
     """Ask for a verb and print what it says as it comes; the verb's exit status. `server`: of this one (otherwise the one where we are), by
-    the certificate in that file."""
+    the certificate in that file. `title`: of a command that ends every failure with CRS-4000, its name there."""
+    said: list[str] = []
+    status = _run(verb, body, server, certificate, said.append if title else None)
+    if status == BROKEN and title and not any("CRS-4000" in text for text in said):
+        print(FAILED.format(title))
+    return status
+
+
+def _run(verb: str, body: dict[str, object], server: str, certificate: str, note: "Callable[[str], object] | None") -> int:
     try:
         with _connect(server, certificate) as connection:
             _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
             _wait(connection, patient=not verb.startswith("check-"))
-            return _print_answer(connection)
+            return _print_answer(connection, note=note)
     except Away as error:
         say_away(error, elsewhere=bool(server))
         return BROKEN
@@ -97,7 +106,14 @@ def _notices() -> "list[str]":
         return []
 
 
-def _print_answer(connection: socket.socket, out: "Callable[[str], object] | None" = None, *, quiet: bool = False) -> int:
+def _print_answer(
+    connection: socket.socket,
+    out: "Callable[[str], object] | None" = None,
+    *,
+    quiet: bool = False,
+    note: "Callable[[str], object] | None" = None,
+) -> int:
+    """`note`: is given each text for standard output after it was printed."""
     for message in _ahead(connection):
         if isinstance(message, Away):
             raise message
@@ -105,6 +121,8 @@ def _print_answer(connection: socket.socket, out: "Callable[[str], object] | Non
             return int(message["exit"])
         if "out" in message:
             (out or _print)(message["out"])
+            if note is not None:
+                note(message["out"])
         elif "err" in message and not quiet:
             print(message["err"], file=sys.stderr, flush=True)
     raise Away("it stopped in the middle of its answer; what was asked for may go on")

@@ -69,7 +69,7 @@ class Looking:
         stored = self.mirror.look_pages(self.me.server)
         first = Look(server=self.me.server, incarnation=self.me.incarnation, era=view.era)
         self._take_in(view, stored, first)
-        first = replace(first, floor=self.epochs.above_the_floor(view), unregistered=self.unregistered)
+        first = replace(first, floor=self.epochs.above_the_floor(view), unregistered=self.unregistered, hardware=self.me.hardware)
         known = stored.get(0)
         if known is not None and belongs(known, first):  # `daemon/keyring.py` writes these two
             first = replace(first, keys=known.keys, seal=known.seal)
@@ -123,7 +123,9 @@ class Looking:
     def _first_differs(self, first: Look) -> bool:
         """Whether the first page is to say something else, its names apart."""
         known = self._index.pages.get(0)
-        return known is None or (known.floor, known.unregistered) != (first.floor, first.unregistered)
+        return known is None or (known.floor, known.unregistered, known.hardware) != (
+            first.floor, first.unregistered, first.hardware
+        )  # fmt: skip
 
     def _not_before(self, pages: PagesToWrite) -> float:
         """When these may be written. Of a look that has ended at once, but for one more resource in it not as often as resources may be

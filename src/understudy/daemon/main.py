@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from understudy import __version__
 from understudy.agents.aside import aside
 from understudy.daemon.alerts import Alerts
 from understudy.daemon.api import serve
@@ -38,6 +39,7 @@ from understudy.guard.configured import make_run_dir, raise_limit, read_settings
 from understudy.guard.lapse import start_second_line
 from understudy.guard.log import fault, log, running
 from understudy.linux.files import advice
+from understudy.linux.hardware import read_hardware
 from understudy.linux.keys import read_key
 from understudy.linux.logline import LEVELS
 from understudy.linux.paths import CONFIG
@@ -46,6 +48,7 @@ from understudy.model import logevents
 from understudy.model.limits import Limits, derive
 from understudy.model.logevents import Level
 from understudy.model.settings import Settings
+from understudy.model.view import ServerHardware
 from understudy.registry.engines import RegistryConnection, engine_named
 from understudy.registry.rotation import nearest_first
 from understudy.registry.wire import Unreadable
@@ -89,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         description="The daemon of one server: joins the cluster, decides if it leads, and keeps what is assigned to this server running.",
         epilog="example: understudyd --config /etc/understudy/understudy.toml",
     )
+    parser.add_argument("--version", action="version", version=f"understudy {__version__}", help="which version this is")
     parser.add_argument("--config", default=CONFIG, help=f"settings (default {CONFIG})")
     parser.add_argument("--log-level", default="info", choices=LEVELS, help="the least that is logged (info)")
     return parser
@@ -106,7 +110,10 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     disk = FileDisk(Path(settings.state_dir) / "held.json")
     tls = settings.registry_tls
     keys = None if tls is None else FileKeys(settings.guard_key, tls.key)
-    node = Node(settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk, keys=keys)
+    hardware = ServerHardware(**read_hardware()._asdict())
+    node = Node(
+        settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk, keys=keys, hardware=hardware
+    )  # fmt: skip
     node.servers_now.on_change = lambda present: registry.reach(present.registry)
     await executor.start()
     stop = asyncio.Event()

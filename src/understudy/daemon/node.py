@@ -36,7 +36,7 @@ from understudy.model.resource import Resource
 from understudy.model.servers import records_of
 from understudy.model.settings import Settings
 from understudy.model.state import ALIVE, Life
-from understudy.model.view import ClusterRecord, Definition, IncarnationRecord, Look, Unable, View
+from understudy.model.view import ClusterRecord, Definition, IncarnationRecord, Look, ServerHardware, Unable, View
 from understudy.ports import (
     AbilityChanged,
     Clock,
@@ -98,6 +98,7 @@ class Node:
         disk: Disk | None = None,
         page_names: int = PAGE_NAMES,
         keys: KeyStore | None = None,
+        hardware: ServerHardware | None = None,
     ) -> None:
         """`page_names`: on a page of this server's look, at most. `keys`: None where the guards' key is never exchanged."""
         self.limits = limits
@@ -107,7 +108,7 @@ class Node:
         self.executor = executor
         self.mirror = Mirror(registry, formats=formats)
         self.servers_now = ServersNow(settings, self.mirror)
-        self._page_names = page_names
+        self._page_names, self._hardware = page_names, hardware
         self._disk = disk
         self._keeping = None if disk is None else Keeping(disk, formats)
         self.history = History(self.mirror, clock, self.server)
@@ -153,7 +154,7 @@ class Node:
             self.incarnation = await self._with_lease()
             self._log_lease(self.incarnation, True)
             await self._executor_is_ours()
-            me = Me(self.server, self.incarnation, self.settings.peer(self.server).addresses)
+            me = Me(self.server, self.incarnation, self.settings.peer(self.server).addresses, self._hardware)
             self.lanes = Lanes(self.mirror, self.executor, self.guard, self.clock, self.history, me, page_names=self._page_names)
             self.mirror.act_as(self.incarnation)
             await self._belong(self.incarnation, until_registered=True)

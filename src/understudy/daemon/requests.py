@@ -8,6 +8,7 @@ from understudy.kinds.kind import Site
 from understudy.model.actions import ActionName, ActionRequest
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Resource
+from understudy.model.view import ServerHardware
 
 
 def site_of(resources: Mapping[ResourceName, Resource], own: tuple[str, ...]) -> Site:
@@ -28,6 +29,7 @@ class Me:
     incarnation: Incarnation
     addresses: tuple[str, ...] = ()
     """Its own, by its settings."""
+    hardware: ServerHardware | None = None
 
 
 def action_request(resource: Resource, action: ActionName, *, epoch: int, incarnation: Incarnation | None, site: Site) -> ActionRequest:

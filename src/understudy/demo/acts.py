@@ -3,6 +3,7 @@
 Called by `understudy demo`, on a lab that is up; `real.py` has the acts that need servers of their own kind.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from understudy.demo.traffic import Traffic
 from understudy.errors import LabError
 from understudy.lab.lab import Lab
 from understudy.lab.witness import Witness
+from understudy.linux.cgroups import processes
 
 ADDRESS = "10.10.10.11"
 TRIO = ("mysqlVIP", "mysql-data", "mysqld")
@@ -124,12 +126,12 @@ def active_server(lab: Lab) -> str:
 
 
 def _kill(lab: Lab, server: str) -> Callable[[], None]:
-    group = lab.resources_cgroup(server) / "mysqld"
-    pids = [int(pid) for path in group.rglob("cgroup.procs") for pid in path.read_text().split()]
+    pids = processes(str(lab.resources_cgroup(server) / "mysqld"))
     if not pids:
         raise LabError(f"no process of mysqld on {server}")
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     return lambda: None
 
 

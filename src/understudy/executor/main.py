@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from understudy import __version__
 from understudy.agents.groups import Groups
 from understudy.errors import BadInput, BadSettings, UnderstudyError
 from understudy.events.netlink import NetlinkEvents
@@ -247,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Run the actions of this server's resources, each in a control group of its own, as the daemon asks on exec.sock.",
         epilog="example: understudy-exec --config /etc/understudy/understudy.toml",
     )
+    parser.add_argument("--version", action="version", version=f"understudy {__version__}", help="which version this is")
     parser.add_argument("--config", default=CONFIG, metavar="F", help=f"settings (default {CONFIG})")
     return parser
 

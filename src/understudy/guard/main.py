@@ -12,6 +12,7 @@ import os
 import sys
 import time
 
+from understudy import __version__
 from understudy.errors import BadSettings
 from understudy.guard import kill, registered
 from understudy.guard.configured import make_run_dir, raise_limit, read_settings, unusable
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"understudy {__version__}", help="which version this is")
     parser.add_argument("--config", default=CONFIG, metavar="FILE", help="settings")
     parser.add_argument("--kill-all", action="store_true", help="end everything of the cluster on this server and exit")
     return parser

@@ -3,10 +3,11 @@
 Called by the rest of this package, by the verbs and their text. Pure; never decides where anything belongs (that is policy's).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from understudy.intent.refusal import Declined
 from understudy.model.dependencies import Registered, targets
+from understudy.model.filters import Texts
 from understudy.model.namers import NOBODY, namers, on_types
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import PREEMPTS, Dependency, DependencyKind, Resource
@@ -178,6 +179,12 @@ def values(instance: Instance) -> Mapping[str, str]:
         "INCARNATION": str(report.starts if report else 0),
         "RESTART_COUNT": str(report.restarts if report else 0),
     }
+
+
+def compared(instance: Instance) -> Callable[[str], Texts]:
+    """What a filter compares: STATE as it is (`ONLINE`) and as it is shown (`ONLINE on ctr1`)."""
+    known = values(instance)
+    return lambda name: (instance.state.value, instance.state_text) if name == "STATE" else known.get(name)
 
 
 def last_server(instance: Instance) -> str:

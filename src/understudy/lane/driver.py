@@ -98,7 +98,7 @@ class Driver:
         """When a lane has to be asked again even if nothing changes, and the number of that answer;"""
         self._due: list[tuple[float, int, ResourceName]] = []
         """the same by time, with what does not count any more."""
-        self._answers = 0
+        self._answers, self._places = 0, 0
         self._changed: dict[ResourceName, None] = {}
         self.not_run: dict[ResourceName, str] = {}
         """Why actions of a resource cannot be run here, of those that cannot."""
@@ -108,14 +108,12 @@ class Driver:
         """Whose release is being written."""
         self._activities: dict[ResourceName, str] = {}
         """The last of each lane."""
-        self._activity_count = activities_after
-        self._leaving = False
+        self._activity_count, self._leaving = activities_after, False
         self._lane_order = LaneOrder()
         self._risen: set[ResourceName] = set()
         """What has come ONLINE since lanes were asked last, here or elsewhere, of what others are pulled up by."""
         self._place: dict[ResourceName, int] = {}
         """In which order resources were registered, as far as this server saw it."""
-        self._places = 0
 
     # --- what comes in ----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@
   files.py      whole, and in spite of a full disk         keys.py       the key file
   paths.py      default places                             libc.py       the C library
   logline.py    a line of a log, as JSON (pure)            journal.py   how bad a line is, for the journal
-  namespaces.py named network namespaces, and their links
+  namespaces.py named network namespaces, and their links  hardware.py memory and processors
 Imports nothing of ours but `errors`. Called by everything, the guard too: so nothing here may need more than the standard library, and
 what the guard calls at a lapse neither opens, waits nor allocates without a bound.
 """

@@ -35,7 +35,7 @@ SUFFIXES: dict[DependencyKind, str] = {DependencyKind.PULLUP: "always", Dependen
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Ordering:
     """Which dependencies lead from one resource to the next."""
 
     which: Which
@@ -44,11 +44,11 @@ class _Way:
 
 
 _ORDERS = (
-    (_Way("START_DEPENDENCIES", (DependencyKind.HARD, DependencyKind.WEAK), frozenset({"concurrent"})),),
-    (_Way("STOP_DEPENDENCIES", (DependencyKind.HARD,)),),
+    (_Ordering("START_DEPENDENCIES", (DependencyKind.HARD, DependencyKind.WEAK), frozenset({"concurrent"})),),
+    (_Ordering("STOP_DEPENDENCIES", (DependencyKind.HARD,)),),
     (
-        _Way("START_DEPENDENCIES", (DependencyKind.HARD,)),
-        _Way("STOP_DEPENDENCIES", (DependencyKind.HARD,), frozenset({"shutdown"})),
+        _Ordering("START_DEPENDENCIES", (DependencyKind.HARD,)),
+        _Ordering("STOP_DEPENDENCIES", (DependencyKind.HARD,), frozenset({"shutdown"})),
     ),
 )
 _ORDER = ("global", "intermediate", "uniform", "concurrent", "shutdown", "pool", "preempt_pre", "preempt_post")
@@ -146,7 +146,7 @@ def reach(resource: Resource, known: Registered) -> frozenset[ResourceName]:
     return frozenset(found)
 
 
-def _walk(resource: Resource, known: Registered, ways: tuple[_Way, ...]) -> None:
+def _walk(resource: Resource, known: Registered, ways: tuple[_Ordering, ...]) -> None:
     came_by: dict[ResourceName, tuple[ResourceName, str]] = {}
     waiting = [resource.name]
     while waiting:
@@ -180,7 +180,7 @@ def _circular(name: ResourceName, last: ResourceName, dependency: Dependency, pa
     return BadDependency(f"{text}\n  {path} -> {name}{via}", code=code)
 
 
-def _ordering(resource: Resource, way: _Way) -> list[Dependency]:
+def _ordering(resource: Resource, way: _Ordering) -> list[Dependency]:
     """Of one attribute those that order something. A `concurrent:` one is not waited for, a `shutdown:` one only as a server stops."""
     return [
         dependency

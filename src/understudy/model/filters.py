@@ -81,8 +81,14 @@ def print_filter(tree: Filter) -> str:
             return " OR ".join(f"({print_filter(part)})" for part in parts)
 
 
-def matches(tree: Filter, value_of: Callable[[str], str | None]) -> bool:
-    """Whether it matches something whose attributes `value_of` tells; None: it has no such attribute, and no comparison holds."""
+Texts = str | tuple[str, ...] | None
+"""The value of an attribute; several texts where it may be written in several ways (`ONLINE`, `ONLINE on ctr1`); None: there is none."""
+_NEGATIVE = frozenset({"!=", "nc", "nci"})
+
+
+def matches(tree: Filter, value_of: Callable[[str], Texts]) -> bool:
+    """Whether it matches something whose attributes `value_of` tells; None: it has no such attribute, and no comparison holds. Of several
+    ways to write a value one is enough, and for what denies something all are."""
     match tree:
         case Both(parts=parts):
             return all(matches(part, value_of) for part in parts)
@@ -90,7 +96,9 @@ def matches(tree: Filter, value_of: Callable[[str], str | None]) -> bool:
             return any(matches(part, value_of) for part in parts)
         case Compare(attribute=attribute, operator=operator, value=value):
             actual = value_of(attribute)
-            return actual is not None and _holds(actual, operator, value)
+            texts = () if actual is None else (actual,) if isinstance(actual, str) else actual
+            found = [_holds(text, operator, value) for text in texts]
+            return bool(found) and (all(found) if operator in _NEGATIVE else any(found))
 
 
 def _holds(actual: str, operator: str, wanted: str) -> bool:

@@ -77,6 +77,8 @@ WORDS: dict[int, str] = {
     20009: "The attribute '{}' is given more than once.",
     20010: "Option or argument not understood: {}",
     20011: "The attribute '{}' is not supported for a server pool.",
+    20521: "Nothing here has an attribute {}{}",
+    20520: "There is no message '{}': numbers look like CRS-2549 or UND-0026.",
     # --- ours: what does not exist, exists already, or is in the way
     20021: "Could not find server pool '{}'.",
     20022: "A server pool with the name '{}' is already registered",

@@ -262,6 +262,16 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerHardware:
+    """What a server says of its memory and processors; 0: its kernel does not say it."""
+
+    memory_mb: int = 0
+    cpus: int = 0
+    clock_mhz: int = 0
+    hyperthreading: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """S6: what a joining (or joined) incarnation has checked, resource -> uid of the definition it looked at."""
 
@@ -282,6 +292,8 @@ class Look:
     """The guards' keys there, by name: the first is sent with, all are accepted. Empty: not said yet, or by a version without."""
     seal: str = ""
     """For what others seal what this server alone may know."""
+    hardware: ServerHardware | None = None
+    """None: not said yet, or by a version that does not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

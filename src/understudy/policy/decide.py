@@ -21,7 +21,7 @@ from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended
 from understudy.policy.part import DecisionPart, whole
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
-from understudy.policy.pullup import pulled_up
+from understudy.policy.pullup import Pulled, pulled_up
 from understudy.policy.rivals import preempts
 from understudy.policy.unable import evict_who_cannot_act
 from understudy.policy.voters import end_of_change
@@ -49,19 +49,13 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
         return Plan(steps=(raised,), wake_at=wake_at)
     if part is None or records:  # whoever is gone from now on may free anything
         part = replace(whole(view), most=None if part is None else part.most).bounded(records)
-    # a TARGET that comes from a start of something else is decided about at once
     pulled = pulled_up(part.ground, part.groups)
-    if pulled.assignments:
+    if pulled.assignments:  # a TARGET that comes from a start of something else is decided about at once
         view = pulled.in_view(view)
         part = part.wanting(view, pulled.targets)
-    ground = part.ground
     steps = [Step(incarnations=records, notes=tuple(note for life in records for note in _notes_of(view, life)))] if records else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
-    for members in _needed_first(ground, part.groups):
-        step = pulled.with_step(settle_group(ground, members), members)
-        if step:
-            steps.append(step)
-            ground.settle(step.assignments)  # loads count for the groups that follow
+    steps += _settled(part, pulled)
     # 3. what is no longer registered is taken back
     if orphans := _orphans(view, part.strangers):
         steps.append(orphans)
@@ -87,6 +81,15 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
         steps = [*(step for step in steps if not step.forgotten), left]
     times = (wake_at, evict_at, late_at, forget_at, uncounted_at)
     return Plan(steps=_joined_with_incarnations(steps), wake_at=min((at for at in times if at is not None), default=None))
+
+
+def _settled(part: DecisionPart, pulled: Pulled) -> Iterator[Step]:
+    ground = part.ground
+    for members in _needed_first(ground, part.groups):
+        step = pulled.with_step(settle_group(ground, members), members)
+        if step:
+            yield step
+            ground.settle(step.assignments)  # loads count for the groups that follow
 
 
 def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -> list[tuple[ResourceName, ...]]:

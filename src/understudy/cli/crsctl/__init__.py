@@ -10,13 +10,14 @@ VERBS = ("add", "check", "delete", "getperm", "modify", "relocate", "restart", "
 _SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
 _USAGE = f"""Usage: crsctl <verb> <object> [names] [options]
   verbs: {", ".join(VERBS)} (status is stat, res is resource)
-  crsctl <verb> -h and crsctl <verb> <object> -h tell more.
+  crsctl <verb> -h and crsctl <verb> <object> -h tell more; crsctl help <number> says what a message means.
   {PLACE}
 Examples:
   crsctl stat res -t
   crsctl --server ctr2 stat res -t
   crsctl start resource mysqlVIP mysql-data mysqld -n ctr1
-  crsctl check cluster -all"""
+  crsctl check cluster -all
+  crsctl help CRS-2549"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,6 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     if words[0] == VERSION:
         print(f"understudy {__version__}")
         return 0
+    if words[0] == "help" and (len(words) == 1 or words[1] not in VERBS):
+        return int(__import__("understudy.cli.numbers", fromlist=["main"]).main("crsctl", words[1:]))
+    if words[0] == "help":
+        words = [words[1], "-h"]
     if words[0] not in VERBS:
         print(f"UND-0066: '{words[0]}' is not something this command knows; try {', '.join(VERBS)}", file=sys.stderr)
         return 1
@@ -40,17 +45,25 @@ def main(argv: list[str] | None = None) -> int:
     if len(words) < 2 or words[1] in HELP:
         print("\n\n".join(command.help() for command in commands.values()))
         return 0 if len(words) > 1 else 1
+    # What a check finds is no failure of the command.
+    title = {"stat": "Status", "check": ""}.get(words[0], words[0].capitalize())
     if words[1] not in commands:
         print(f"UND-0066: '{words[1]}' is not something this command knows; try {', '.join(commands)}", file=sys.stderr)
-        return 1
+        return _failed(title)
     command = commands[words[1]]
     try:
         body = parse(command, words[2:])
     except Usage as error:
         print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
         print(f"  see: {command.title} -h", file=sys.stderr)
-        return 1
-    return client.run(command.verb, body, server=server, certificate=certificate)
+        return _failed(title)
+    return client.run(command.verb, body, server=server, certificate=certificate, title=title)
+
+
+def _failed(title: str) -> int:
+    if title:
+        print(client.FAILED.format(title))
+    return 1
 
 
 def load(verb: str) -> dict[str, Command]:

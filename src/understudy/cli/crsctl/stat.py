@@ -9,6 +9,8 @@ _SHOWN = {
     "-f": Option("full", "every attribute and the state"),
     "-g": Option("registered", "only whether it is registered"),
     "-w": FILTER,
+    "-attr": Option("only", "only these attributes, alone or of -p, -v or -f", kind=VALUE, metavar='"NAME,..."'),
+    "-noname": Option("noname", "with -attr: only the values"),
     "--json": JSON,
 }
 
@@ -17,7 +19,8 @@ COMMANDS = {
         "crsctl stat resource [name ...]",
         "stat-resource",
         about="What is known of resources: of all, of those named, or of those that match.",
-        example='crsctl stat res -t\ncrsctl stat res -w "(TYPE = cluster_resource) AND (STATE != ONLINE)"\ncrsctl stat res mysqld -p',
+        example='crsctl stat res -t\ncrsctl stat res -w "(TYPE = cluster_resource) AND (STATE != ONLINE)"\ncrsctl stat res mysqld -p\n'
+        'crsctl stat res -attr "NAME,STATE" -noname',
         options={
             "-t": Option("table", "as a table"),
             **_SHOWN,

@@ -39,6 +39,7 @@ _USAGE = f"""Usage: understudy <command> [options]
   cluster status        the cluster as a whole, and whether everything wanted runs
   demo                  the main job in a lab: a database survives four accidents
   explain NAME          why a resource is where it is, and what every server is worth to it
+  help NUMBER           what a message means, as UND-0026, and what to do
   history               what happened, in order, with causes and milliseconds
   lab                   a whole cluster on this machine
   openstack init, plan, apply, verify, undo
@@ -75,6 +76,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"understudy {__version__}")
         return 0
     name, rest = words[0], words[1:]
+    if name == "help":
+        return int(importlib.import_module("understudy.cli.numbers").main("understudy", rest))
     if name in OWN:
         return int(importlib.import_module(f"understudy.cli.understudy.{name}").main(rest))
     if name == "cluster" and rest and rest[0] in PARSED:

@@ -9,6 +9,7 @@ from understudy.model.conditions import ConditionKind, Lease, Weight, ago
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, short
 from understudy.model.pools import FREE, membership
 from understudy.model.state import ALIVE, Life
+from understudy.model.view import ServerHardware
 
 _TITLES = {
     ConditionKind.CANNOT_ACT: "cannot act: {}",
@@ -29,17 +30,41 @@ class ServerStatus:
     """What is not as it should be with it, in short."""
     pools: tuple[PoolName, ...]
     """The pools that it is in now."""
+    hardware: ServerHardware | None = None
+    """As it said last."""
+
+    @property
+    def profile(self) -> Mapping[str, str]:
+        """What it is, by attribute, as filters and blocks name them; empty: nobody has said it."""
+        of = self.hardware
+        numbers = {} if of is None else {"MEMORY_SIZE": of.memory_mb, "CPU_COUNT": of.cpus, "CPU_CLOCK_RATE": of.clock_mhz}
+        texts = {name: str(number) for name, number in numbers.items() if number}
+        return {
+            "NAME": self.server,
+            **{name: texts.get(name, "") for name in ("MEMORY_SIZE", "CPU_COUNT", "CPU_CLOCK_RATE")},
+            "CPU_HYPERTHREADING": "" if of is None else str(int(of.hyperthreading)),
+            "CPU_EQUIVALENCY": "1000",  # servers are not compared with one another
+            "DEPLOYMENT": "other",
+            "CONFIGURED_CSS_ROLE": "hub",
+            "RESOURCE_USE_ENABLED": "1",
+            "SERVER_LABEL": "",
+            "PHYSICAL_HOSTNAME": "",
+        }
+
+    @property
+    def now(self) -> Mapping[str, str]:
+        """How it is now."""
+        return {
+            "STATE": self.state,
+            "ACTIVE_POOLS": " ".join(self.pools),
+            "STATE_DETAILS": self.details,
+            "ACTIVE_CSS_ROLE": "hub" if self.state == Life.ONLINE.value else "",
+        }
 
     @property
     def values(self) -> Mapping[str, str]:
-        """By attribute, as filters and blocks name them."""
-        return {
-            "NAME": self.server,
-            "STATE": self.state,
-            "RESOURCE_USE_ENABLED": "1",
-            "ACTIVE_POOLS": " ".join(self.pools),
-            "STATE_DETAILS": self.details,
-        }
+        """Both."""
+        return {**self.profile, **self.now}
 
     def as_json(self) -> dict[str, object]:
         """For `--json`."""
@@ -55,6 +80,7 @@ def server_status(known: KnownHere, server: ServerName) -> ServerStatus:
         state=state_of(known, server),
         details=details_of(known, server),
         pools=tuple(sorted(active, key=lambda pool: (pool == FREE, pool))),
+        hardware=look.hardware if (look := known.view.looks.get(server)) is not None else None,
     )
 
 

@@ -4,7 +4,7 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.named import check_instances, check_words, resource_filter
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import Refused
-from understudy.intent.facts import find, instances, values
+from understudy.intent.facts import compared, find, instances
 from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
@@ -38,4 +38,4 @@ def chosen(world: CommandContext, view: View, arguments: Arguments) -> tuple[tup
 
 def matched(view: View, resource: Resource, wanted: Filter) -> bool:
     """Whether any instance of the resource matches."""
-    return any(matches(wanted, values(instance).get) for instance in instances(view, resource))
+    return any(matches(wanted, compared(instance)) for instance in instances(view, resource))

@@ -20,10 +20,14 @@ _OPTIONS = frozenset({"n", "s", "f", "i", "l", "k", "d", "w", "t", "p", "v", "g"
 
 def resource_filter(view: View, text: str) -> Filter:
     """A `-w` filter over resources. BadInput when it cannot be read, or names an attribute that no resource and no type has."""
-    known = {*ATTRIBUTES, *SPECIAL, *READ_ONLY}
-    known |= {name for record in view.types.values() for name in record.attributes}
-    known |= {name for resource in view.resources.values() for name in resource.attributes}
-    return checked_filter(text, known)
+    return checked_filter(text, known_attributes(view))
+
+
+def known_attributes(view: View) -> frozenset[str]:
+    """Every attribute that some resource or type has."""
+    of_types = (name for record in view.types.values() for name in record.attributes)
+    of_resources = (name for resource in view.resources.values() for name in resource.attributes)
+    return frozenset((*ATTRIBUTES, *SPECIAL, *READ_ONLY, *of_types, *of_resources))
 
 
 def filter_of(arguments: Arguments, known: Collection[str]) -> Filter | None:

@@ -11,6 +11,7 @@ from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import carry_out
 from understudy.daemon.verbs.edge import check_acl
+from understudy.daemon.verbs.layouts import check_layout, only, picked
 from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head
@@ -69,8 +70,14 @@ async def _delete(world: CommandContext, arguments: Arguments) -> bool:
 async def stat(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl stat serverpool`; its exit status."""
     head(world)
+    return await tried(world, "Status", _stat(world, arguments))
+
+
+async def _stat(world: CommandContext, arguments: Arguments) -> bool:
+    check_layout(arguments)
     every, well = pool_statuses(world.mirror.view), True
-    wanted = filter_of(arguments, (*pool_attributes(), "NAME", "ACTIVE_SERVERS"))
+    attributes = (*pool_attributes(), "NAME", "ACTIVE_SERVERS")
+    wanted, names = filter_of(arguments, attributes), only(arguments, attributes)
     shown: list[PoolStatus] = []
     for name in [PoolName(name) for name in arguments.names] or list(every):
         if name not in every:
@@ -83,12 +90,13 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
         elif wanted is None or matches(wanted, every[name].values.get):
             shown.append(every[name])
     if arguments.flag("json"):
-        world.output.out(_json(shown))
+        chosen = [{name: pool_status.values[name] for name in names} for pool_status in shown]
+        world.output.out(json.dumps({"serverpools": chosen}) if names else _json(shown))
+    elif shown and names:
+        world.output.out(picked((pool_status.values for pool_status in shown), names, arguments))
     elif shown:
         world.output.out(blocks(_lines(pool_status.values, arguments) for pool_status in shown))
-    if not well:
-        world.say(4000, "Status")
-    return 0 if well else 1
+    return well
 
 
 async def as_json(world: CommandContext, arguments: Arguments) -> str:

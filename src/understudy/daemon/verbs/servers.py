@@ -12,6 +12,7 @@ from understudy.daemon.shown.servers import Health, ServerRow, ServerStatus, hea
 from understudy.daemon.text.blocks import blocks
 from understudy.daemon.text.columns import columns, plain
 from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.layouts import check_layout, only, picked
 from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head, known_so, now_so
@@ -35,9 +36,11 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
 
 
 async def _stat(world: CommandContext, arguments: Arguments) -> bool:
+    check_layout(arguments)
     known = known_so(world, world.mirror.view)
     everyone, well = servers(known.view, world.settings), True
-    wanted = filter_of(arguments, server_status(known, known.server).values)
+    attributes = server_status(known, known.server).values
+    wanted, names = filter_of(arguments, attributes), only(arguments, attributes)
     shown: list[ServerStatus] = []
     for name in arguments.names or everyone:
         if name not in everyone:
@@ -48,9 +51,12 @@ async def _stat(world: CommandContext, arguments: Arguments) -> bool:
         if wanted is None or matches(wanted, server.values.get):
             shown.append(server)
     if arguments.flag("json"):
-        world.output.out(json.dumps({"servers": [server.as_json() for server in shown]}))
+        found = [server.as_json() if not names else {name: server.values[name] for name in names} for server in shown]
+        world.output.out(json.dumps({"servers": found}))
+    elif shown and names:
+        world.output.out(picked((server.values for server in shown), names, arguments))
     elif shown:
-        world.output.out(blocks(_chosen(server.values, arguments).items() for server in shown))
+        world.output.out(blocks(_chosen(server, arguments).items() for server in shown))
     return well
 
 
@@ -156,9 +162,14 @@ def _lines(server: Health) -> list[str]:
     return [line(4537 if server.acts else 4535), line(4529 if server.leased else 4530), line(4533 if server.gets_events else 4534)]
 
 
-def _chosen(values: Mapping[str, str], arguments: Arguments) -> Mapping[str, str]:
+def _chosen(server: ServerStatus, arguments: Arguments) -> Mapping[str, str]:
+    values = server.values
     if arguments.flag("registered"):
-        return {"NAME": values["NAME"]}
-    if arguments.flag("full") or arguments.flag("verbose") or arguments.flag("profile"):
+        return {"NAME": server.server}
+    if arguments.flag("full"):
         return values
+    if arguments.flag("profile"):
+        return server.profile
+    if arguments.flag("verbose"):
+        return {"NAME": server.server, **server.now}
     return {key: values[key] for key in ("NAME", "STATE", *(("STATE_DETAILS",) if values["STATE_DETAILS"] else ()))}

@@ -8,7 +8,8 @@ from understudy.daemon.text.blocks import blocks
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import carry_out
 from understudy.daemon.verbs.edge import check_acl
-from understudy.daemon.verbs.named import filter_of
+from understudy.daemon.verbs.layouts import check_layout, only, picked
+from understudy.daemon.verbs.named import filter_of, known_attributes
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, write
 from understudy.intent import types as intent
@@ -17,6 +18,8 @@ from understudy.intent.visible import type_shown
 from understudy.model.filters import matches
 from understudy.model.names import TypeName
 from understudy.model.types import CLUSTER, find
+
+_SHOWN = ("TYPE_NAME", "BASE_TYPE")
 
 
 async def add(world: CommandContext, arguments: Arguments) -> int:
@@ -68,8 +71,13 @@ async def _delete(world: CommandContext, arguments: Arguments) -> bool:
 
 async def stat(world: CommandContext, arguments: Arguments) -> int:
     """`crsctl stat type`; its exit status."""
+    return await tried(world, "Status", _stat(world, arguments))
+
+
+async def _stat(world: CommandContext, arguments: Arguments) -> bool:
+    check_layout(arguments)
     view = world.mirror.view
-    wanted = filter_of(arguments, ("TYPE_NAME", "BASE_TYPE"))
+    wanted, names = filter_of(arguments, _SHOWN), only(arguments, (*_SHOWN, *known_attributes(view)))
     shown: list[TypeStatus] = []
     well = True
     for name in arguments.names or type_names(view):
@@ -83,16 +91,23 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
                 well = False
         elif wanted is None or matches(wanted, status.values.get):
             shown.append(status)
-    if arguments.flag("json"):
+    if arguments.flag("json") and names:
+        values = ({**status.attributes, **status.values} for status in shown)
+        world.output.out(json.dumps({"types": [{name: has.get(name, "") for name in names} for has in values]}))
+    elif arguments.flag("json"):
         world.output.out(_json(shown))
+    elif shown and names:
+        world.output.out(picked(({**status.attributes, **status.values} for status in shown), names, arguments))
     elif shown:
-        whole = arguments.flag("profile") or arguments.flag("full")
-        world.output.out(
-            blocks({**status.values, **(dict(sorted(status.attributes.items())) if whole else {})}.items() for status in shown)
-        )
-    if not well:
-        world.say(4000, "Status")
-    return 0 if well else 1
+        world.output.out(blocks(_lines(status, arguments) for status in shown))
+    return well
+
+
+def _lines(status: TypeStatus, arguments: Arguments) -> Iterable[tuple[str, str]]:
+    if arguments.flag("registered"):
+        return [("TYPE_NAME", status.name)]
+    whole = any(arguments.flag(key) for key in ("profile", "full", "verbose"))
+    return [*status.values.items(), *(sorted(status.attributes.items()) if whole else ())]
 
 
 async def as_json(world: CommandContext, arguments: Arguments) -> str:

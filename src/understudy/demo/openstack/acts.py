@@ -18,6 +18,7 @@ from understudy.demo.openstack.usage import SiteUsage
 from understudy.errors import LabError
 from understudy.lab.lab import Lab
 from understudy.lab.witness import Witness
+from understudy.linux.cgroups import processes
 
 _BACK_S = 60.0
 """Within this a repaired server has joined."""
@@ -151,8 +152,7 @@ def _power_loss(resource: str) -> Callable[[Lab, DemoSite], Callable[[], None]]:
 
 def _kill(resource: str) -> Callable[[Lab, DemoSite], Callable[[], None]]:
     def strike(lab: Lab, site: DemoSite) -> Callable[[], None]:
-        group = lab.resources_cgroup(prepare.runs_on(lab, resource)) / resource
-        pids = [int(pid) for path in group.rglob("cgroup.procs") for pid in path.read_text().split()]
+        pids = processes(str(lab.resources_cgroup(prepare.runs_on(lab, resource)) / resource))
         if not pids:
             raise LabError(f"no process of {resource} runs")
         for pid in pids:

@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from understudy import __version__
 from understudy.errors import BadSettings, UnderstudyError
 from understudy.guard.configured import UNUSABLE, raise_limit, unusable
 from understudy.guard.log import log, running
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"understudy {__version__}", help="which version this is")
     parser.add_argument("--listen", metavar="ADDRESS:PORT", required=True, help="where to listen; port 0: any that is free")
     parser.add_argument("--store", metavar="FILE", required=True, help="the store; made if it is missing")
     parser.add_argument("--key", metavar="FILE", help="64 hex digits; clients must hold the same")
