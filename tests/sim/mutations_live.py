@@ -73,3 +73,8 @@ def start_without_what_it_needs(patch: Patch) -> None:
 def stop_under_what_needs_it(patch: Patch) -> None:
     """What is stopped does not wait for its dependents."""
     exchange(patch, neighbours.dependents_not_off)(lambda here, resource: ())
+
+
+def start_beside_what_is_excluded(patch: Patch) -> None:
+    """What is preempted need not be off."""
+    exchange(patch, neighbours.excluded_not_off)(lambda here, resource: ())

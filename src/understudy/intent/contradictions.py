@@ -3,6 +3,7 @@
 Called by the modules that register or change a resource, about what is new: what is registered already may be changed in other ways.
 """
 
+import re
 from collections.abc import Collection, Iterator
 
 from understudy.intent.checks import may_ever_run
@@ -11,10 +12,14 @@ from understudy.model.namers import NOBODY, Trait, namers, with_trait
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.pools import BUILT_IN
 from understudy.model.resource import Dependency, DependencyKind, Placement, Resource
+from understudy.model.state import PROVEN
 from understudy.model.view import View
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import group_of
 from understudy.policy.rivals import names_preempting
+
+_TYPE_FIRST = re.compile(r"type\s*:\s*[^\s,()]+\s*,")
+"""A type, and something after it in the same list."""
 
 
 def check_contradictions(before: View, after: View, name: ResourceName, servers: Collection[ServerName], *, force: bool) -> None:
@@ -23,6 +28,7 @@ def check_contradictions(before: View, after: View, name: ResourceName, servers:
     resource = after.resources[name]
     if name in before.resources and _same_wishes(before.resources[name], resource):
         return
+    _check_readers(after, resource)
     ground = survey(after)
     _check_local(ground, resource)
     members = group_of(after, name)
@@ -35,6 +41,14 @@ def check_contradictions(before: View, after: View, name: ResourceName, servers:
 def _same_wishes(before: Resource, after: Resource) -> bool:
     places = (before.placement, before.hosting_members, before.server_pools) == (after.placement, after.hosting_members, after.server_pools)
     return places and (before.start, before.stop, before.type) == (after.start, after.stop, after.type)
+
+
+def _check_readers(view: View, resource: Resource) -> None:
+    """Everybody who may come to see it can read it (docs/design/0002): what cannot be read is taken for deleted."""
+    if any(_TYPE_FIRST.search(resource.attributes[key]) for key in ("START_DEPENDENCIES", "STOP_DEPENDENCIES")):
+        old = {record.server for record in view.incarnations.values() if record.life not in PROVEN and not record.types_anywhere}
+        if old:
+            raise Declined(20583, ", ".join(sorted(old)))
 
 
 # --- what contradicts itself ----------------------------------------------------------------------------------------

@@ -292,6 +292,8 @@ WORDS: dict[int, str] = {
     # --- ours: dependencies that cannot be met
     20580: "The dependencies of '{}' can never be met: {}.",
     20581: "'{}' could never run: {} (with -f it is registered all the same).",
+    20583: "understudyd of {} is of a version that cannot read a list of dependencies in which a type is not the last: upgrade it "
+    "first, or let the type be the last.",
     20582: "'{}' gave way to {}, and no server may run it now: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     20067: "The request for '{}' could not be fulfilled: {}",
 }

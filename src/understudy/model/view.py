@@ -117,6 +117,8 @@ class IncarnationRecord:
     """An operator or the leader has ended it; true whatever became of it since."""
     forgets: bool = False
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
+    types_anywhere: bool = False
+    """Its daemon reads lists of dependencies in which a type is not the last: until all do, none is registered."""
     knows_servers: bool = False
     """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
     voter_set: int = 0

@@ -114,6 +114,7 @@ class Truth:
             return
         self._judge(invariants.action_needs_lease(self, machine, request))
         self._judge(invariants.dependencies_in_order(self, machine, request))
+        self._judge(invariants.the_excluded_are_apart(self, machine, request))
         self._judge(invariants.registry_is_no_lifeline(self, machine, request))
         if request.action == "start":
             self._judge(invariants.start_needs_assignment(self, machine, request))

@@ -133,6 +133,10 @@ OURS: dict[int, tuple[str, str]] = {
         "What started preempts it (exclusion with preempt_pre: or preempt_post:), and it may run nowhere else now.",
         "Let another server run it, or stop what it gave way to.",
     ),
+    20583: (
+        "Earlier versions read a type only at the end of a list, and would take such a resource for one that is not registered.",
+        "Upgrade understudyd on all servers; until then let the type be the last of its list.",
+    ),
     20233: ("It was deleted while it could not be ended, or registered under another name.", "understudy cluster status says what to do."),
     20521: (
         "-attr of a stat command names an attribute that nothing of that kind has.",
