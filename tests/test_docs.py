@@ -102,7 +102,7 @@ def helps() -> dict[str, str]:
     found: dict[str, str] = {}
     for verb in crsctl.VERBS:
         found |= {command.title: command.help() for command in crsctl.load(verb).values()}
-    found |= {command.title: command.help() for command in appvipcfg.COMMANDS.values()}
+    found |= {command.title: command.help() for command in (*appvipcfg.COMMANDS.values(), *numbers.COMMANDS.values())}
     for name in understudy.ASKING:
         module = __import__(f"understudy.cli.understudy.{name}", fromlist=["COMMANDS"])
         found |= {command.title: command.help() for command in module.COMMANDS.values()}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.cli import appvipcfg, crsctl, understudy
+from understudy.cli import appvipcfg, crsctl, numbers, understudy
 from understudy.cli.options import FLAG, Command
 from understudy.cli.options import Option as OwnOption
 
@@ -73,7 +73,10 @@ def programs() -> tuple[Program, ...]:
             name="crsctl",
             section=1,
             summary="register, start, stop, move and show the resources of a cluster",
-            commands=tuple(_own(command) for verb in crsctl.VERBS for command in crsctl.load(verb).values()),
+            commands=(
+                *(_own(command) for verb in crsctl.VERBS for command in crsctl.load(verb).values()),
+                _own(numbers.COMMANDS["crsctl"]),
+            ),
             aliases=tuple(crsctl._SAME.items()),
         ),
         Program(
@@ -86,7 +89,7 @@ def programs() -> tuple[Program, ...]:
             name="understudy",
             section=1,
             summary="explain, watch, maintain, try and simulate a cluster",
-            commands=tuple(_understudy()),
+            commands=(*_understudy(), _own(numbers.COMMANDS["understudy"])),
         ),
         *(
             Program(name=name, section=8, summary=summary, commands=tuple(_parsed((name,), _parser_of(module))))

@@ -21,7 +21,7 @@ from understudy.cli.understudy import cluster_backup
 from understudy.daemon.api import application
 from understudy.daemon.http import raw_refusal
 from understudy.daemon.peers import listening
-from understudy.daemon.verbs import VERBS
+from understudy.daemon.verbs import REHEARSALS
 from understudy.guard.notice import Notice
 
 ROOT = Path(__file__).parents[2]
@@ -52,8 +52,8 @@ def test_every_command_has_help_with_an_example_that_parses(command: Command, ca
 
 
 def test_every_verb_is_reached_by_a_command() -> None:
-    """And every command's verb exists. `site-places` is what understudy openstack asks other servers for."""
-    assert {*(command.verb for command in commands()), *cluster_backup.VERBS, "site-places"} == set(VERBS)
+    """And every command's verb is there, to be carried out or only rehearsed. `site-places` is asked by understudy openstack."""
+    assert {*(command.verb for command in commands()), *cluster_backup.VERBS, "site-places"} == set(REHEARSALS)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,30 @@ def test_a_daemon_that_hangs_is_said_to_hang(
     assert err.count("has not answered for 0 s: it hangs, or is stopped") == lines
 
 
+@pytest.mark.parametrize(
+    ("answer", "line", "failures"),
+    [
+        (b'{"out":"UND-0061: no answer"}\n{"exit":1}\n', "crsctl start res db", 1),
+        (b'{"out":"CRS-4000: Command Start failed, or completed with errors."}\n{"exit":1}\n', "crsctl start res db", 1),
+        (b'{"exit":0}\n', "crsctl start res db", 0),
+        (b'{"out":"CRS-4535: no"}\n{"exit":1}\n', "crsctl check cluster", 0),
+        (b'{"out":"all runs, but"}\n{"exit":3}\n', "crsctl check crs", 0),
+        (b'{"out":"UND-0061: no answer"}\n{"exit":1}\n', "understudy explain db", 0),
+    ],
+)
+def test_every_failure_of_crsctl_ends_with_crs_4000(
+    answer: bytes, line: str, failures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once, whoever says it; what a check finds is no failure, and commands of ours have no such line."""
+    monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
+    program, *words = shlex.split(line)
+    main = {"crsctl": crsctl.main, "understudy": understudy.main}[program]
+    with answering(tmp_path, b"HTTP/1.1 200 OK\r\n\r\n" + answer, close=True):
+        main(words)
+
+    assert capsys.readouterr().out.count("CRS-4000: Command Start failed, or completed with errors.") == failures
+
+
 def test_a_daemon_that_falls_silent_in_the_middle_is_said_to_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,6 +202,16 @@ def test_a_refusal_that_is_sent_before_the_request_was_read_is_shown(
     with answering(tmp_path, raw_refusal(503, "this user has 32 connections open"), close=True):
         assert client.run("stat-resource", {"names": ["x" * 500_000]}) == 1
     assert "it answers 503: this user has 32 connections open" in capsys.readouterr().err
+
+
+def test_a_daemon_that_knows_no_dry_run_carries_nothing_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It does not know the path, and that is what the answer means."""
+    monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
+    with answering(tmp_path, raw_refusal(404, "no such path"), close=True):
+        assert client.run("stop-resource", {"names": ["db"], "dry_run": True}) == 1
+    assert "knows no dry run; nothing was changed" in capsys.readouterr().err
 
 
 def test_a_queue_that_is_full_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,16 +9,18 @@ import grp
 import itertools
 import pwd
 import shlex
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from daemon.heldguard import HeldGuard
+from understudy.cli import client
+from understudy.cli.crsctl import in_full
 from understudy.cli.options import Usage, parse
-from understudy.daemon.api import ApiServices
+from understudy.daemon.api import WHATIF, ApiServices
 from understudy.daemon.node import Node
 from understudy.daemon.seen import SeenMirror
 from understudy.daemon.sight import Sight
-from understudy.daemon.verbs import VERBS
+from understudy.daemon.verbs import REHEARSALS, VERBS, Verb
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import FIRST_NUMBER, Caller, CommandContext
 from understudy.errors import BadInput
@@ -189,9 +191,10 @@ class Cluster:
             lines.status = 1
             return lines
         await self.sights[on or self.servers[0]].look()
-        world = self.world(lines, on or self.servers[0], caller, changes=VERBS[verb].changes)
+        verbs = asked_of(verb, body)
+        world = self.world(lines, on or self.servers[0], caller, changes=verbs[verb].changes)
         try:
-            lines.status = await VERBS[verb].run(world, Arguments(body))
+            lines.status = await verbs[verb].run(world, Arguments(body))
         except BadInput as error:
             lines.out(with_number(error.code, str(error)))
             lines.status = 1
@@ -226,13 +229,18 @@ class Cluster:
         return ApiServices(mirror=node.mirror, settings=node.settings, clock=node.clock, server=machine, own=own)
 
 
+def asked_of(verb: str, body: dict[str, object]) -> Mapping[str, Verb]:
+    """The verbs that stand under the path which the client takes for it."""
+    return REHEARSALS if client._path_of(verb, body).startswith(WHATIF) else VERBS
+
+
 def request(command: str) -> tuple[str, dict[str, object]]:
     """The verb and the body that the command line stands for."""
     import importlib
 
     program, *words = shlex.split(command)
     if program == "crsctl":
-        words = [{"status": "stat", "res": "resource"}.get(word, word) if place < 2 else word for place, word in enumerate(words)]
+        words = in_full(words)
         commands = importlib.import_module(f"understudy.cli.crsctl.{words[0]}").COMMANDS
         return commands[words[1]].verb, parse(commands[words[1]], words[2:])
     if program == "appvipcfg":

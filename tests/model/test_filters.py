@@ -53,6 +53,25 @@ def test_a_filter_means_what_the_guide_says(text: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("STATE = ONLINE", True),
+        ("STATE = 'ONLINE on ctr1'", True),
+        ("STATE co ctr1", True),
+        ("STATE != ONLINE", False),
+        ("STATE != 'ONLINE on ctr1'", False),
+        ("STATE nc ctr1", False),
+        ("STATE nci CTR1", False),
+        ("STATE != OFFLINE", True),
+        ("STATE nc ctr2", True),
+    ],
+)
+def test_a_value_may_be_written_in_several_ways(text: str, expected: bool) -> None:
+    """One is enough; what denies something denies it of all."""
+    assert matches(parse(text), {"STATE": ("ONLINE", "ONLINE on ctr1")}.get) is expected
+
+
+@pytest.mark.parametrize(
     ("text", "hint"),
     [
         ("", "name of an attribute"),

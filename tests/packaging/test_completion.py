@@ -74,7 +74,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory, tree: DebianTree) -> Iter
         ("appvipcfg create -failback=", {"0", "1"}),
         ("understudy lab registry ", {"stop", "start", "pause", "resume"}),
         ("understudy lab up --engine ", {"etcd", "sqlite"}),
-        ("understudy-guard --", {"--config", "--kill-all"}),
+        ("understudy-guard --", {"--config", "--kill-all", "--version"}),
         ("understudy lab exec ctr1 -- ls -", set()),
     ],
 )

@@ -55,7 +55,7 @@ def title_of(line: str) -> str:
     program, *words = shlex.split(line)
     words, _, _ = take_place(words)
     if program == "crsctl":
-        words = [crsctl._SAME.get(word, word) if place < 2 else word for place, word in enumerate(words)]
+        words = crsctl.in_full(words)
     known = commands()
     candidates = [" ".join([program, *words[:count]]) for count in (2, 1)]
     return next((candidate for candidate in candidates if candidate in known), "")

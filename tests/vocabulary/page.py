@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vocabulary.entries import entries
 from vocabulary.rows import DIFFERS, REFUSED, VocabularyRow, rows
 
 PAGE = Path(__file__).parents[2] / "docs/guide/differences.md"
@@ -26,8 +27,15 @@ def page() -> str:
 
 def _table(found: list[VocabularyRow]) -> str:
     lines = ["| what | typed | why |", "| --- | --- | --- |"]
-    lines += [f"| {', '.join(map(_cell, row.of))} | `{_cell(_shortened(row.do[-1]))}` | {row.why} |" for row in found]
+    lines += [f"| {', '.join(map(_cell, row.of))} | `{_cell(_shortened(_typed(row)))}` | {row.why} |" for row in found]
     return "\n".join(lines) + "\n"
+
+
+def _typed(row: VocabularyRow) -> str:
+    """The last command in which what it is about stands; else its last."""
+    needle = entries().get(row.of[0], "")
+    steps = [step for step in row.do if not step.startswith("%")]
+    return next((step for step in reversed(steps) if needle in step), steps[-1])
 
 
 def _shortened(line: str) -> str:

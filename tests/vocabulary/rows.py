@@ -78,7 +78,7 @@ def rows() -> tuple[VocabularyRow, ...]:
 def rows_of(path: Path) -> tuple[VocabularyRow, ...]:
     """Those of one section. ValueError: a row cannot be read."""
     found = tomllib.loads(path.read_text()).get("row", [])
-    return tuple(_row(path.stem, entry) for entry in found)
+    return tuple(read_row(path.stem, entry) for entry in found)
 
 
 def situations() -> dict[str, VocabularySituation]:
@@ -88,7 +88,8 @@ def situations() -> dict[str, VocabularySituation]:
     return {"": VocabularySituation(name="", why="nothing is registered", steps=()), **named}
 
 
-def _row(section: str, entry: Mapping[str, Any]) -> VocabularyRow:
+def read_row(section: str, entry: Mapping[str, Any]) -> VocabularyRow:
+    """One of them. ValueError: it says too little, or has what no row has."""
     if unknown := set(entry) - _KEYS:
         raise ValueError(f"{section}: {entry.get('do')}: a row has no {', '.join(sorted(unknown))}")
     kind = entry.get("kind", WORKS)

@@ -17,11 +17,10 @@ from itertools import groupby
 import pytest
 
 from cutting import exchange
-from daemon.cluster import ROOT, Cluster, PrintedLines, running
+from daemon.cluster import ROOT, Cluster, PrintedLines, asked_of, running
 from daemon.test_bad_input import intent
 from daemon.test_scenarios import happen
 from understudy.cli import appvipcfg, client, crsctl, understudy
-from understudy.daemon.verbs import VERBS
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.errors import BadInput
 from understudy.model.messages import with_number
@@ -179,9 +178,10 @@ async def _command(cluster: Cluster, line: str, row: VocabularyRow | None) -> Pr
         caller = cluster.user(row.user) if row is not None and row.user else ROOT
         on = asked.server or typed[1] or (row.on if row is not None else SERVERS[0])
         await cluster.sights[on].look()
-        world = cluster.world(done, on, caller, changes=VERBS[asked.verb].changes)
+        verbs = asked_of(asked.verb, asked.body)
+        world = cluster.world(done, on, caller, changes=verbs[asked.verb].changes)
         try:
-            done.status = await VERBS[asked.verb].run(world, Arguments(asked.body))
+            done.status = await verbs[asked.verb].run(world, Arguments(asked.body))
         except BadInput as error:
             done.out(with_number(error.code, str(error)))
             done.status = 1

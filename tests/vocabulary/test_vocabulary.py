@@ -1,12 +1,13 @@
 """Everything that an administrator can type has a row that says what comes of it, and it comes of it. Nothing is accepted and ignored."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vocabulary.entries import PREFIXES, PROGRAMS, commands, entries, options_in, title_of
-from vocabulary.rows import FOLDER, VocabularyRow, rows, rows_of, situations
+from vocabulary.rows import FOLDER, VocabularyRow, read_row, rows, rows_of, situations
 from vocabulary.stage import play
 
 COMMAND = re.compile(rf"({'|'.join(PROGRAMS)}) ")
@@ -24,15 +25,17 @@ NOT_YET = frozenset(
         # options
         *(f"crsctl {verb} resource -{option}" for verb in ("start", "stop", "restart", "relocate") for option in ("env", "i", "k", "d")),
         *(f"crsctl check resource -{option}" for option in "kd"),
-        *(f"crsctl {verb} {thing} -i" for verb in ("add", "modify", "delete") for thing in ("resource", "serverpool", "type")),
-        *(f"crsctl delete {thing} -f" for thing in ("serverpool", "type")),
-        "crsctl stat resource -e", "crsctl stat server -category",
+        "crsctl stat server -category",
         # attributes
         *(f"attribute {name}" for name in IDLE.split()),
         "pool attribute EXCLUSIVE_POOLS", "pool attribute SERVER_CATEGORY",
     }
 )  # fmt: skip
 """Entries that are still only accepted, or whose row is to come: a list that only shrinks."""
+
+
+UNREAD = frozenset({"category", "environment", "immediate"})
+"""Options that no line of the daemon reads. Of `-i` this is its meaning where a command never waits for another."""
 
 
 @pytest.mark.parametrize("path", SECTIONS, ids=lambda path: path.stem)
@@ -70,6 +73,14 @@ def typed(row: VocabularyRow, of: str, needle: str) -> bool:
     return any(title_of(line) == title and (not needle or needle in options_in(line)) for line in lines if COMMAND.match(line))
 
 
+def test_every_option_is_read() -> None:
+    """An option that a command line takes and no verb looks at is accepted and ignored."""
+    source = "\n".join(path.read_text() for path in sorted((FOLDER.parents[1] / "src/understudy").rglob("*.py")) if "cli" not in path.parts)
+    keys = {option.key for command in commands().values() for option in command.options.values()}
+    assert keys
+    assert {key for key in keys if f'"{key}"' not in source} <= UNREAD
+
+
 def test_no_two_rows_are_the_same() -> None:
     """A command in a situation has one expectation."""
     seen = [(row.situation, row.given, row.do, row.user) for row in rows()]
@@ -79,3 +90,45 @@ def test_no_two_rows_are_the_same() -> None:
 def test_every_situation_is_needed() -> None:
     """And every one that is named is there."""
     assert {row.situation for row in rows()} == set(situations())
+
+
+def test_what_is_otherwise_is_said() -> None:
+    """Of each row that is not so: its exit status, text, order, silence, JSON, effect, and that a failure changed something."""
+    row = VocabularyRow(section="x", of=("x",), do=("crsctl stat res db",), situation="db")
+    as_json = replace(row, do=("crsctl stat res db --json",))
+    false = {
+        "exit status 0, not 1": replace(row, status=1, says=("CRS-",)),
+        "not there: 'STATE=ONLINE'": replace(row, says=("STATE=ONLINE",)),
+        "not in this order: 'NAME=db'": replace(row, says=("TYPE=", "NAME=db")),
+        "it is not silent": replace(row, silent=True),
+        "there: 'OFFLINE'": replace(row, hides=("OFFLINE",)),
+        "no JSON": replace(row, json={"name": "db"}),
+        "resources.0.state is 'OFFLINE', not 'ONLINE'": replace(as_json, json={"resources.0.state": "ONLINE"}),
+        "no resources.1.state": replace(as_json, json={"resources.1.state": "ONLINE"}),
+        "afterwards not there: 'ONLINE'": replace(row, then=row.do, shows=("ONLINE",)),
+        "afterwards there: 'OFFLINE'": replace(row, then=row.do, lacks=("OFFLINE",)),
+        "it failed, and something was changed": replace(row, do=("crsctl start res db nothing",), status=1, says=("CRS-2613",)),
+    }
+
+    found = play(tuple(false.values()), situations())
+
+    assert [trouble for trouble in false if not any(trouble in line for line in found)] == []
+    assert play((replace(row, says=("NAME=db", "STATE=OFFLINE"), then=row.do, shows=("TARGET=OFFLINE",)),), situations()) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "trouble"),
+    [
+        ({"says": "x", "kind": "ignored"}, "a row is works, refused or differs"),
+        ({"says": "x", "kind": "differs"}, "says why"),
+        ({"says": "x", "why": "so"}, "says why"),
+        ({}, "it expects nothing"),
+        ({"says": "x", "then": "crsctl stat res"}, "what is asked afterwards"),
+        ({"says": "x", "exit": 1}, "a message with a number"),
+        ({"says": "x", "exits": 1}, "a row has no exits"),
+    ],
+)
+def test_a_row_that_says_too_little_is_no_row(entry: dict[str, object], trouble: str) -> None:
+    """It would pass whatever happens."""
+    with pytest.raises(ValueError, match=trouble):
+        read_row("x", {"of": "x", "do": "crsctl stat res", **entry})

@@ -61,11 +61,13 @@ def run(verb: str, body: dict[str, object], *, server: str = "", certificate: st
 def _run(verb: str, body: dict[str, object], server: str, certificate: str, note: "Callable[[str], object] | None") -> int:
     try:
         with _connect(server, certificate) as connection:
-            _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
+            _send(connection, "POST", _path_of(verb, body), json.dumps(body).encode())
             _wait(connection, patient=not verb.startswith("check-"))
             return _print_answer(connection, note=note)
     except Away as error:
         say_away(error, elsewhere=bool(server))
+        if body.get("dry_run") and "404" in str(error):
+            print("  understudyd there is of a version that knows no dry run; nothing was changed", file=sys.stderr)
         return BROKEN
     except KeyboardInterrupt:
         print("\ndetached: the request goes on and stays in force", file=sys.stderr)
@@ -74,6 +76,11 @@ def _run(verb: str, body: dict[str, object], server: str, certificate: str, note
         # The reader of our output has gone (`crsctl ... | head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return BROKEN
+
+
+def _path_of(verb: str, body: dict[str, object]) -> str:
+    """A rehearsal has a path of its own, which a daemon of a version without it refuses."""
+    return f"/v1/whatif/{verb}" if body.get("dry_run") and verb != "cluster-restore" else f"/v1/verb/{verb}"
 
 
 def ask(verb: str, body: dict[str, object], *, quiet: bool = False, server: str = "") -> tuple[int, str]:

@@ -6,11 +6,22 @@ Called by the programs' own main functions, and imported only then: the catalogu
 import re
 import sys
 
-from understudy.cli.options import HELP
+from understudy.cli.options import HELP, Command
 from understudy.daemon.alerts import CRS
 from understudy.model.explained import EXPLAINED
 from understudy.model.messages import OURS, WORDS, line, number
 
+COMMANDS = {
+    program: Command(
+        f"{program} help <number> ...",
+        "",
+        about="The text of a message, its cause, and what to do; no daemon is asked. The guide's page of messages has all of them.",
+        example=f"{program} help CRS-2549 UND-0026",
+        options={},
+    )
+    for program in ("crsctl", "understudy")
+}
+"""By program."""
 _NUMBER = re.compile(r"(?:(CRS|UND)-?)?([0-9]{1,6}):?", re.IGNORECASE)
 _GAP = re.compile(r"\{\w*\}")
 
@@ -18,7 +29,7 @@ _GAP = re.compile(r"\{\w*\}")
 def main(program: str, words: list[str]) -> int:
     """Explain each number; the exit status. `program`: as it was typed."""
     if not words or words[0] in HELP:
-        print(usage(program))
+        print(COMMANDS[program].help())
         return 0 if words else 1
     status = 0
     for place, word in enumerate(words):
@@ -29,15 +40,6 @@ def main(program: str, words: list[str]) -> int:
         else:
             print(("\n" if place else "") + explained(code))
     return status
-
-
-def usage(program: str) -> str:
-    """What `-h` prints."""
-    return (
-        f"Usage: {program} help <number> ...\n"
-        "  The text of a message, its cause, and what to do. All of them are in the guide's page of messages.\n"
-        f"Example:\n  {program} help CRS-2549 UND-0026"
-    )
 
 
 def code_of(text: str) -> int | None:

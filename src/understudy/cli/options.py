@@ -11,6 +11,15 @@ HELP = ("-h", "-help", "--help", "-?")
 VERSION = "--version"
 LONG_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 FLAG, VALUE, VALUES, FILE = "flag", "value", "values", "file"
+CHANGING = frozenset(
+    {
+        "accept-settings", "add-resource", "add-server", "add-serverpool", "add-type", "add-voter", "appvip-create", "appvip-delete",
+        "confirm-off", "delete-resource", "delete-serverpool", "delete-type", "evict-server", "join-server", "leave-server",
+        "modify-resource", "modify-serverpool", "modify-type", "relocate-resource", "remove-server", "remove-voter", "replace-voter",
+        "restart-resource", "rotate-keys", "setperm", "start-resource", "stop-resource",
+    }
+)  # fmt: skip
+"""Verbs that take --dry-run; the daemon says which of them can be rehearsed."""
 
 
 class Usage(Exception):
@@ -29,6 +38,10 @@ class Option:
         self.metavar = metavar
 
 
+DRY_RUN = {"--dry-run": Option("dry_run", "change nothing: show what would be stopped, started and moved, and how long it would take")}
+JSON = {"--json": Option("json", "with --dry-run: for machines")}
+
+
 class Command:
     """One command: its usage, which verb of the API it is, its options, and its help.
 
@@ -37,13 +50,15 @@ class Command:
 
     __slots__ = ("about", "example", "fixed", "named", "options", "title", "usage", "verb")
 
-    def __init__(self, usage: str, verb: str, *, about: str, example: str, options: dict[str, Option]) -> None:
+    def __init__(self, usage: str, verb: str, *, about: str, example: str, options: dict[str, Option], rehearsed: bool = False) -> None:
+        """`rehearsed`: it is never carried out."""
         self.usage = usage
         self.verb = verb
         self.about = about
         self.example = example
-        self.options = options
         self.fixed: dict[str, object] = {}
+        dry = {**DRY_RUN, **({} if "--json" in options else JSON)} if verb in CHANGING and not rehearsed else {}
+        self.options = {**options, **dry}
         ends = [place for place in map(usage.find, "<{[") if place > 0]
         self.named = bool(ends)
         self.title = usage[: min(ends)].strip() if ends else usage
@@ -84,6 +99,8 @@ def parse(command: Command, argv: list[str]) -> dict[str, object]:
             names.append(word)
     if names:
         body["names"] = [*_listed(body.get("names")), *names]
+    if body.get("json") and command.verb in CHANGING and not body.get("dry_run"):
+        raise Usage("--json goes with --dry-run here")
     return body
 
 

@@ -1,6 +1,7 @@
 """The API: HTTP/1.1 and JSON on `<run_dir>/api.sock`, one request per connection.
 
     POST /v1/verb/NAME      JSON body; answers JSON lines {"out":..} {"err":..}, last {"exit":n}
+    POST /v1/whatif/NAME    the same, rehearsed: what would come of it; nothing is changed
     GET  /v1/ready          200 when this server has joined, else 503
     GET  /v1/view           the whole View
     GET  /v1/intent         what is registered and wanted, as `understudy cluster export`
@@ -35,7 +36,7 @@ from understudy.daemon.seen import SeenMirror
 from understudy.daemon.sight import Sight
 from understudy.daemon.siteplaces import PlacesHere, PlacesPort
 from understudy.daemon.turns import Turn, Turns
-from understudy.daemon.verbs import VERBS, Verb, export, history, serverpool, servers, stat_resource, types
+from understudy.daemon.verbs import REHEARSALS, VERBS, Verb, export, history, serverpool, servers, stat_resource, types
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.truth import Read, head
 from understudy.daemon.verbs.world import FIRST_NUMBER, CommandContext, MirrorPort
@@ -58,7 +59,10 @@ STILL_S, STILL = 5.0, b'{"still":true}\n'
 MOMENT_S = 0.02
 MOST_UNDER_WAY = 8
 """Commands that change something and have not ended, of one user other than root: they go on when their caller goes away."""
-VERB, EXPLAIN = "/v1/verb/", "/v1/explain/"
+VERB, WHATIF, EXPLAIN = "/v1/verb/", "/v1/whatif/", "/v1/explain/"
+"""A rehearsal has a path of its own: a daemon of a version that knows of none refuses it, and does not carry it out."""
+WITH_DRY_RUN = ("cluster-restore",)
+"""Verbs with one of their own."""
 READS: Mapping[str, Read] = {
     "/v1/resources": stat_resource.as_json,
     "/v1/servers": servers.server_list_json,
@@ -192,9 +196,12 @@ class _Api:
 
     async def answer(self, request: HttpRequest) -> Reply:
         """Whatever is asked."""
-        verb = request.path.removeprefix(VERB)
-        if verb != request.path:
-            return await self._verb(verb, request) if request.method == "POST" else _refused(405, f"use POST for {VERB}{verb[:40]}")
+        for prefix, verbs in ((VERB, VERBS), (WHATIF, REHEARSALS)):
+            name = request.path.removeprefix(prefix)
+            if name != request.path and request.method != "POST":
+                return _refused(405, f"use POST for {prefix}{name[:40]}")
+            if name != request.path:
+                return await self._verb(verbs, name, request)
         handler = self._handlers().get(request.path)
         if handler is None and not request.path.startswith(EXPLAIN):
             return _refused(404, "no such path")
@@ -211,15 +218,17 @@ class _Api:
         reads = {path: functools.partial(self._reading, read, {}) for path, read in READS.items()}
         return {"/v1/ready": self._ready, "/v1/view": self._view, "/v1/history": self._history, **reads}
 
-    async def _verb(self, name: str, request: HttpRequest) -> Reply:
-        verb = VERBS.get(name)
+    async def _verb(self, verbs: Mapping[str, Verb], name: str, request: HttpRequest) -> Reply:
+        verb = verbs.get(name)
         if verb is None:
-            return Reply(json.dumps({"error": "no such verb", "verbs": list(VERBS)}).encode(), 404)
+            return Reply(json.dumps({"error": "no such verb", "verbs": list(verbs)}).encode(), 404)
         try:
             body = _body(request.body)
         except BadInput as error:
             return _refused(400, str(error))
-        if not verb.changes and (why := request.peer.callers.busy(request.peer.uid)):
+        if verbs is VERBS and body.get("dry_run") and name not in WITH_DRY_RUN:
+            return _refused(400, f"a dry run is asked for with POST {WHATIF}{name}")
+        if _only_asks(verb) and (why := request.peer.callers.busy(request.peer.uid)):
             return _refused(503, why)
         lines = _Lines(request.peer)
         world = await self._world(request.peer, lines, changes=verb.changes)
@@ -230,7 +239,7 @@ class _Api:
         def ended() -> None:
             lines.close()
             # A caller that goes away detaches: what changes something is carried to its end, what only reads is not.
-            if not verb.changes:
+            if _only_asks(verb):
                 task.cancel()
 
         return Reply(_streamed(lines), media_type="application/jsonl", ended=ended)
@@ -291,7 +300,7 @@ class _Api:
     async def _run(self, verb: Verb, world: CommandContext, arguments: Arguments, lines: _Lines) -> None:
         status, callers = 1, lines.peer.callers
         try:
-            if verb.changes:
+            if not _only_asks(verb):
                 self._under_way[world.caller.user] += 1
                 status = await self._carry_out(verb, world, arguments)
             else:
@@ -309,7 +318,7 @@ class _Api:
             callers.complaints.failed(world.caller.uid, f"a request ({', '.join(arguments.body)})", error)
             lines.err("understudyd: internal error, see its log")
         finally:
-            if verb.changes:
+            if not _only_asks(verb):
                 self._under_way[world.caller.user] -= 1
                 self._under_way += Counter()  # whoever has none is not kept
             lines.exit(status)
@@ -353,6 +362,11 @@ async def _streamed(lines: _Lines) -> AsyncIterator[bytes]:
         yield part
         del part
         lines.taken(size)
+
+
+def _only_asks(verb: Verb) -> bool:
+    """Whether it changes nothing: so it has its turn among those, and nobody carries it to its end."""
+    return verb.rehearsal or not verb.changes
 
 
 def _body(raw: bytes) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 Called by the rest of this package, by the verbs and their text. Pure; never decides where anything belongs (that is policy's).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from understudy.intent.refusal import Declined
 from understudy.model.dependencies import Registered, targets
-from understudy.model.filters import Texts
 from understudy.model.namers import NOBODY, namers, on_types
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import PREEMPTS, Dependency, DependencyKind, Resource
+from understudy.model.scopes import counting
 from understudy.model.settings import Settings
 from understudy.model.state import PROVEN, Life, State, Target
 from understudy.model.types import descent
@@ -181,10 +182,10 @@ def values(instance: Instance) -> Mapping[str, str]:
     }
 
 
-def compared(instance: Instance) -> Callable[[str], Texts]:
-    """What a filter compares: STATE as it is (`ONLINE`) and as it is shown (`ONLINE on ctr1`)."""
-    known = values(instance)
-    return lambda name: (instance.state.value, instance.state_text) if name == "STATE" else known.get(name)
+def evaluated(instance: Instance) -> Instance:
+    """The same, with the values of scoped attributes that count where it is; nowhere: that count for its number."""
+    attributes = counting(instance.resource.attributes, instance.server or "")
+    return replace(instance, resource=replace(instance.resource, attributes=attributes))
 
 
 def last_server(instance: Instance) -> str:

@@ -90,7 +90,7 @@ def _local(view: View, server: ServerName, incarnation: Incarnation, resource: R
     return Local(
         resource=resource.name,
         uid=resource.uid,
-        phase=_phase(report.state, report.internal),
+        phase=phase_of(report.state, report.internal),
         budget=budget,
         details=report.details,
         action=_UNDER_WAY.get(report.internal),
@@ -99,7 +99,8 @@ def _local(view: View, server: ServerName, incarnation: Incarnation, resource: R
     )
 
 
-def _phase(state: State, internal: Internal) -> Phase:
+def phase_of(state: State, internal: Internal) -> Phase:
+    """The phase of a lane that reports this."""
     rests = Stuck() if state is State.UNKNOWN else Down() if state is State.OFFLINE else Up(state=state)
     match internal:
         case Internal.STOPPING:

@@ -295,6 +295,16 @@ WORDS: dict[int, str] = {
     20583: "understudyd of {} is of a version that cannot read a list of dependencies in which a type is not the last: upgrade it "
     "first, or let the type be the last.",
     20582: "'{}' gave way to {}, and no server may run it now: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
+    # --- ours: what would happen
+    20620: "Nothing was changed: this was a dry run. The command itself would end with exit status {}.",
+    20621: "There is no dry run of '{}': {}. Nothing was changed.",
+    20622: "{} more actions are about resources that you may not see.",
+    20623: "Server '{}' takes part in the cluster already.",
+    20624: "Resource '{}' does not run{}, so it cannot fail there.",
+    20625: "There are no policies of server pools here: which pools there are, and how important each is, is said of each pool. "
+    "Use crsctl eval modify serverpool.",
+    20626: "'{}' belongs to the cluster itself, and crsctl eval is about what users have registered. Use --dry-run with the command.",
+    20627: "What would happen cannot be said now, and nothing was changed: the registry does not answer: {}",
     20067: "The request for '{}' could not be fulfilled: {}",
 }
 

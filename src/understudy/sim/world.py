@@ -71,7 +71,7 @@ class World:
             page_names=self.options.page_names,
             rotates=bool(self.options.rotations),
         )  # fmt: skip
-        self._settings = settings_of(scene, names[0])
+        self.settings = settings_of(scene, names[0])
         self.machines = {name: Machine(scene, name) for name in names}
         self.truth.machines = dict(self.machines)
         if self.options.members:
@@ -246,7 +246,7 @@ class World:
     def command(self, what: str, decide: Callable[[View, Operator], Edit]) -> None:
         """What the product's own intent makes of a command is written. BadInput: it is refused."""
         self._commands += 1
-        operator = Operator(by="root", token=f"{self._commands:06d}", settings=self._settings)
+        operator = Operator(by="root", token=f"{self._commands:06d}", settings=self.settings)
         edit = decide(self.view(), operator)
         self.trace.say("operator", what)
         parts = () if edit.empty else in_parts(edit)

@@ -6,7 +6,7 @@ from understudy import __version__
 from understudy.cli import client
 from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place
 
-VERBS = ("add", "check", "delete", "getperm", "modify", "relocate", "restart", "setperm", "start", "stat", "stop")
+VERBS = ("add", "check", "delete", "eval", "getperm", "modify", "relocate", "restart", "setperm", "start", "stat", "stop")
 _SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
 _USAGE = f"""Usage: crsctl <verb> <object> [names] [options]
   verbs: {", ".join(VERBS)} (status is stat, res is resource)
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     except Usage as error:
         print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
         return 1
-    words = [_SAME.get(word, word) if place < 2 else word for place, word in enumerate(words)]
+    words = in_full(words)
     if not words or words[0] in HELP:
         print(_USAGE)
         return 0 if words else 1
@@ -64,6 +64,13 @@ def _failed(title: str) -> int:
     if title:
         print(client.FAILED.format(title))
     return 1
+
+
+def in_full(words: list[str]) -> list[str]:
+    """The command's own words as the tables have them; `eval` has the verb and object of what it evaluates together."""
+    own = 3 if words[:1] == ["eval"] else 2
+    words = [_SAME.get(word, word) if place < own else word for place, word in enumerate(words)]
+    return [words[0], " ".join(words[1:3]), *words[3:]] if own == 3 and len(words) > 2 else words
 
 
 def load(verb: str) -> dict[str, Command]:

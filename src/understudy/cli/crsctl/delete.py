@@ -1,6 +1,6 @@
 """crsctl delete."""
 
-from understudy.cli.crsctl.common import FILTER, PLAIN
+from understudy.cli.crsctl.common import FILTER, IMMEDIATE, PLAIN
 from understudy.cli.options import Command
 
 COMMANDS = {
@@ -14,7 +14,7 @@ COMMANDS = {
     "serverpool": Command(
         "crsctl delete serverpool <name ...>",
         "delete-serverpool",
-        about="Forgets server pools that nothing names.",
+        about="Forgets server pools that nothing names. What would stop or move is named, and that is done only with -f.",
         example="crsctl delete serverpool controller_sp",
         options=PLAIN,
     ),
@@ -23,6 +23,6 @@ COMMANDS = {
         "delete-type",
         about="Forgets resource types that nothing uses.",
         example="crsctl delete type app.web.type",
-        options=PLAIN,
+        options={"-i": IMMEDIATE},
     ),
 }

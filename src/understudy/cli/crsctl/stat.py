@@ -25,7 +25,7 @@ COMMANDS = {
             "-t": Option("table", "as a table"),
             **_SHOWN,
             "-l": Option("all_values", "every instance's values"),
-            "-e": Option("evaluate", "accepted"),
+            "-e": Option("evaluate", "with -p, -f or -attr: scoped attributes as they count for each instance"),
             "-n": SERVER,
             "-k": CARDINALITY,
             "-d": DEGREE,

@@ -7,7 +7,11 @@ from understudy import __version__
 from understudy.cli import client
 from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place
 
-ASKING = ("cluster", "explain", "history", "server", "status")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ASKING = ("cluster", "explain", "history", "server", "status", "whatif")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
 OWN = ("demo", "lab", "openstack", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
@@ -50,6 +54,8 @@ _USAGE = f"""Usage: understudy <command> [options]
   server list           servers, their states and what runs on them
   simulate              whole clusters in virtual time, with faults, judged at every instant; your own with --live
   status                resources, as crsctl stat res -t
+  whatif lose NAME,...  what would happen if servers were lost; whatif return, whatif fail
+  whatif COMMAND        what any command would do: whatif stop resource mysqld -f, whatif server leave ctr1
   understudy <command> -h tells more; understudy --version says which version this is.
   {PLACE}
 Examples:
@@ -76,6 +82,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"understudy {__version__}")
         return 0
     name, rest = words[0], words[1:]
+    if name == "whatif" and (program := _rehearsed_program(rest)):
+        return program([*_place_words(server, certificate), *_without_program(rest), "--dry-run"])
     if name == "help":
         return int(importlib.import_module("understudy.cli.numbers").main("understudy", rest))
     if name in OWN:
@@ -85,6 +93,26 @@ def main(argv: list[str] | None = None) -> int:
     if name not in ASKING:
         return _unknown(name, sorted((*ASKING, *OWN)))
     return _ask(importlib.import_module(f"understudy.cli.understudy.{name}").COMMANDS, name, rest, (server, certificate))
+
+
+def _rehearsed_program(rest: list[str]) -> "Callable[[list[str]], int] | None":
+    """Whose command is asked about, if it is one: `whatif stop resource x` is `crsctl stop resource x --dry-run`."""
+    from understudy.cli import appvipcfg, crsctl
+
+    first = rest[0] if rest else ""
+    if first == "appvipcfg":
+        return appvipcfg.main
+    if first == "crsctl" or first in crsctl.VERBS:
+        return crsctl.main
+    return main if first in ("understudy", "server", "cluster") else None
+
+
+def _without_program(rest: list[str]) -> list[str]:
+    return rest[1:] if rest[0] in ("appvipcfg", "crsctl", "understudy") else rest
+
+
+def _place_words(server: str, certificate: str) -> list[str]:
+    return [*(["--server", server] if server else []), *(["--certificate", certificate] if certificate else [])]
 
 
 def _asks(words: list[str]) -> bool:
@@ -102,6 +130,9 @@ def _ask(commands: dict[str, Command], name: str, rest: list[str], place: tuple[
         command, rest = commands[rest[0]], rest[1:]
     elif not rest or rest[0] in HELP:
         print("\n\n".join(subcommand.help() for subcommand in commands.values()))
+        if name == "whatif":
+            print("\nBefore any other command that changes something: what that would do, as with --dry-run after it.")
+            print("Examples:\n  understudy whatif stop resource mysqld -f\n  understudy whatif server leave ctr1")
         if name == "cluster":
             print(f"\nMaking a cluster: understudy cluster {' | '.join(SETUP)}; each tells more with -h.")
             others = " | ".join(word for word in PARSED if word not in SETUP)

@@ -22,6 +22,7 @@ from understudy.daemon.verbs import (
     members,
     modify_resource,
     permissions,
+    rehearse,
     relocate,
     restart,
     restore,
@@ -34,6 +35,7 @@ from understudy.daemon.verbs import (
     stat_resource,
     stop,
     types,
+    whatif,
 )
 from understudy.daemon.verbs.truth import Run, only_if_possible
 
@@ -48,6 +50,8 @@ class Verb:
     """Others than root may do it as far as access lists give it to them (`intent/permitted.py`)."""
     knows: bool = True
     """It speaks of the cluster, so this daemon must have read the registry; else it only says how this server is."""
+    rehearsal: bool = False
+    """It changes nothing after all: what it would change is only rehearsed."""
 
 
 VERBS: Mapping[str, Verb] = MappingProxyType(
@@ -98,3 +102,47 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "stop-resource": Verb(only_if_possible(stop.run, "Stop"), changes=True, by_rights=True),
     }
 )
+
+_REHEARSABLE = frozenset(
+    {
+        "add-resource", "add-server", "add-serverpool", "add-type", "appvip-create", "appvip-delete", "confirm-off", "delete-resource",
+        "delete-serverpool", "delete-type", "evict-server", "leave-server", "modify-resource", "modify-serverpool", "modify-type",
+        "relocate-resource", "remove-server", "restart-resource", "setperm", "start-resource", "stop-resource",
+    }
+)  # fmt: skip
+"""What reaches the world by commits alone, and waits by the world's clock: what is not named here refuses."""
+_WHY_NOT = {
+    "accept-settings": "it watches for five seconds whether anybody leads, which only the command itself can do",
+    "add-voter": "what the members of etcd will do cannot be worked out beforehand",
+    "check-resource": "it changes nothing but the time of a check",
+    "cluster-restore": "use understudy cluster restore FILE --dry-run, which shows what it would register",
+    "join-server": "use understudy whatif return NAME, on a server that takes part",
+    "remove-voter": "what the members of etcd will do cannot be worked out beforehand",
+    "replace-voter": "what the members of etcd will do cannot be worked out beforehand",
+    "rotate-keys": "each step waits for what every guard says of its keys",
+    "site-places": "understudy openstack plan shows what would be changed",
+}
+_NOT_KNOWN = "it does not know how to be rehearsed"
+
+
+def _rehearsal(name: str, verb: Verb) -> Verb:
+    if name in _REHEARSABLE:
+        return Verb(rehearse.rehearsed(verb.run), changes=True, by_rights=verb.by_rights, knows=verb.knows, rehearsal=True)
+    why = _WHY_NOT.get(name, _NOT_KNOWN) if verb.changes else "it changes nothing"
+    return Verb(rehearse.refused(name, why), knows=False, rehearsal=True)
+
+
+def _event(run: Run) -> Run:
+    return rehearse.rehearsed(only_if_possible(run, "Eval"), event=True)
+
+
+REHEARSALS: Mapping[str, Verb] = MappingProxyType(
+    {
+        **{name: _rehearsal(name, verb) for name, verb in VERBS.items()},
+        "activate-policy": Verb(whatif.activate_policy, rehearsal=True),
+        "fail-resource": Verb(_event(whatif.fail), changes=True, by_rights=True, rehearsal=True),
+        "lose-servers": Verb(_event(whatif.lose), changes=True, rehearsal=True),
+        "return-servers": Verb(_event(whatif.back), changes=True, rehearsal=True),
+    }
+)
+"""The same verbs as they stand in `POST /v1/whatif/NAME`, and what is only asked there: nothing is changed by any of them."""

@@ -1,10 +1,10 @@
 """Owns the choice of resources a command means: by name, `-w` filter or `-all`. Called by the verbs; never changes anything."""
 
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.named import check_instances, check_words, resource_filter
+from understudy.daemon.verbs.named import check_instances, check_words, compared, resource_filter
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import Refused
-from understudy.intent.facts import compared, find, instances
+from understudy.intent.facts import find, instances
 from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource

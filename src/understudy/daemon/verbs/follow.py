@@ -146,14 +146,13 @@ async def _print(world: CommandContext, watch: Watch, progress: CommandProgress)
     async for revision, event in world.mirror.events(watch.since):
         progress.printed = revision
         if event.resource in about:
-            for text in lines(event):
-                world.output.out(text)
+            world.progress(lines(event))
             progress.take(event)
 
 
 async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress) -> Settled:
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+    clock = world.clock
+    began = clock.monotonic()
     until = began + watch.deadline_s
     patience = Patience(lambda name, text: world.say(20160, name, text), began)
     view, waiting = world.mirror.view, watch.names
@@ -161,13 +160,13 @@ async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress
     while True:
         # Of many, only those that still wait are judged when something of them has changed, and now and then; once none does, all are.
         changed, seen = world.mirror.changes(seen), world.mirror.version
-        if changed is None or len(waiting) <= FEW or loop.time() - all_judged_at >= LOOK_EVERY_S:
-            changed, all_judged_at = None, loop.time()
+        if changed is None or len(waiting) <= FEW or clock.monotonic() - all_judged_at >= LOOK_EVERY_S:
+            changed, all_judged_at = None, clock.monotonic()
         asked = waiting if changed is None else tuple(name for name in waiting if name in changed or name in progress.unstoppable)
         done = set(asked) - set(_with(Verdict.PENDING, watch, progress, view, asked))
         waiting = tuple(name for name in waiting if name not in done) if done else waiting
         waiting = waiting or _with(Verdict.PENDING, watch, progress, view, watch.names)
-        now = loop.time()
+        now = clock.monotonic()
         patience.look(view, waiting, happened=progress.count, now=now)
         if not waiting or progress.refused or now >= until or patience.over(now):
             failed = _with(Verdict.FAILED, watch, progress, view, watch.names)

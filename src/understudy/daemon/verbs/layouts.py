@@ -25,6 +25,8 @@ def check_layout(arguments: Arguments) -> None:
     given = [key for key in _LAYOUTS if arguments.flag(key)]
     if len(given) > 1:
         raise bad(f"{' and '.join(_LAYOUTS[key] for key in given)} do not go together: each is a layout of its own")
+    if arguments.flag("registered") and arguments.flag("json"):
+        raise bad("-g and --json do not go together: whatever --json lists is registered")
     for key, (option, needed) in _WITH.items():
         if arguments.flag(key) and not any(arguments.body.get(other) for other in needed):
             raise bad(f"{option} needs {' or '.join('-attr' if other == 'only' else _LAYOUTS[other] for other in needed)}")

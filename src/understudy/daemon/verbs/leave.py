@@ -126,8 +126,7 @@ def _said(
 async def _print(world: CommandContext, servers: frozenset[ServerName], since: int, ended: dict[ServerName, str]) -> None:
     """What stops on these servers, and what starts elsewhere meanwhile."""
     async for _, event in world.mirror.events(since):
-        for text in lines(event):
-            world.output.out(text)
+        world.progress(lines(event))
         if event.kind in _ENDS and (event.on or event.server) in servers:
             ended[event.on or event.server] = f"{event.text}: {event.cause}" if event.kind == events.LEFT_BEHIND else ""
 

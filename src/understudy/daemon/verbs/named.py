@@ -3,14 +3,15 @@
 Called by the verbs before they do anything. A wrong name is an error that says what would be right; never a filter that matches nothing.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
+from understudy.daemon.text.blocks import verbose
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
-from understudy.intent.facts import servers
+from understudy.intent.facts import Instance, servers, values
 from understudy.model.attributes import ATTRIBUTES, READ_ONLY, SPECIAL
-from understudy.model.filters import Compare, Filter, parse
+from understudy.model.filters import Compare, Filter, Texts, parse
 from understudy.model.messages import words
 from understudy.model.names import ResourceName, ServerName, nearest
 from understudy.model.view import View
@@ -28,6 +29,18 @@ def known_attributes(view: View) -> frozenset[str]:
     of_types = (name for record in view.types.values() for name in record.attributes)
     of_resources = (name for resource in view.resources.values() for name in resource.attributes)
     return frozenset((*ATTRIBUTES, *SPECIAL, *READ_ONLY, *of_types, *of_resources))
+
+
+def compared(instance: Instance) -> Callable[[str], Texts]:
+    """What a filter compares: attributes as -f and -v show them; STATE as it is (`ONLINE`) and as it is shown (`ONLINE on ctr1`)."""
+    known = values(instance)
+
+    def text_of(name: str) -> Texts:
+        if name == "STATE":
+            return (instance.state.value, instance.state_text)
+        return known[name] if name in known else dict(verbose(instance)).get(name)
+
+    return text_of
 
 
 def filter_of(arguments: Arguments, known: Collection[str]) -> Filter | None:

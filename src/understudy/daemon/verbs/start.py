@@ -1,6 +1,5 @@
 """`crsctl start resource`: wants resources and all they need, ONLINE; then follows until they are. `intent/start.py` decides."""
 
-import asyncio
 from collections.abc import Iterable
 
 from understudy.daemon.verbs.arguments import Arguments, bad
@@ -94,9 +93,8 @@ async def looked_at(world: CommandContext, names: Iterable[ResourceName], server
     """Wait until servers have looked at what was registered a moment ago (S6): before that none is a candidate. Bounded."""
     view = await world.mirror.refresh()
     wanted = [name for name in needed(view, names) if not view.resources[name].local]
-    loop = asyncio.get_running_loop()
-    until = loop.time() + min(LOOK_S, max((view.resources[name].check_timeout_s for name in wanted), default=0.0))
-    while (left := until - loop.time()) > 0 and unlooked(view, wanted, server):
+    until = world.clock.monotonic() + min(LOOK_S, max((view.resources[name].check_timeout_s for name in wanted), default=0.0))
+    while (left := until - world.clock.monotonic()) > 0 and unlooked(view, wanted, server):
         view = await world.mirror.wait(view.revision, left)
 
 

@@ -9,11 +9,11 @@ from understudy.daemon.text import blocks
 from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.layouts import check_layout, only, picked
-from understudy.daemon.verbs.named import check_server_name, known_attributes, resource_filter
+from understudy.daemon.verbs.named import check_server_name, compared, known_attributes, resource_filter
 from understudy.daemon.verbs.truth import as_it_is, head, known_so
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
-from understudy.intent.facts import Instance, compared, find, instances, relocation_targets, values
+from understudy.intent.facts import Instance, evaluated, find, instances, relocation_targets, values
 from understudy.model.dependencies import print_dependencies
 from understudy.model.filters import Filter, matches
 from understudy.model.names import ResourceName, ServerName
@@ -119,6 +119,8 @@ def _block(view: View, group: Sequence[Instance], arguments: Arguments) -> str:
     if arguments.flag("verbose") or arguments.flag("all_values"):
         return blocks.blocks(blocks.verbose(instance) for instance in group)
     layout = blocks.profile if arguments.flag("profile") else blocks.full if arguments.flag("full") else blocks.short
+    if arguments.flag("evaluate") and layout is not blocks.short:
+        return blocks.blocks(layout([evaluated(instance)]) for instance in group)
     return blocks.blocks([layout(group)])
 
 
@@ -137,13 +139,18 @@ async def _json(world: CommandContext, view: View, shown: Sequence[Sequence[Inst
             found += [json.dumps({name: has.get(name, "") for name in names}) for has in _attributes(group, arguments)]
         else:
             more = _more(view, group[0], arguments)
+            group = [evaluated(instance) for instance in group] if arguments.flag("evaluate") else group
             found += [json.dumps({**shown_instance(instance, age).as_json(whole=whole), **more}) for instance in group]
         await world.turn.next()
     return f'{json.dumps(head_json(known))[:-1]}, "resources": [{", ".join(found)}]}}'
 
 
 def _attributes(group: Sequence[Instance], arguments: Arguments) -> list[Mapping[str, str]]:
-    """Of which `-attr` chooses: with -p those of the resource, else of each instance."""
+    """Of which `-attr` chooses: with -p those of the resource, else of each instance; with -e as they count for it."""
+    if arguments.flag("evaluate"):
+        group = [evaluated(instance) for instance in group]
+        if arguments.flag("profile"):
+            return [{"NAME": found.resource.name, "TYPE": found.resource.type, **found.resource.attributes} for found in group]
     if arguments.flag("profile"):
         resource = group[0].resource
         return [{"NAME": resource.name, "TYPE": resource.type, **resource.attributes}]

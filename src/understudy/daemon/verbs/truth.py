@@ -77,6 +77,9 @@ def only_if_possible(run: Run, title: str, *, registry_alone: bool = False) -> R
 @contextlib.asynccontextmanager
 async def telling(world: CommandContext) -> AsyncIterator[None]:
     """While a verb waits: each state that begins is printed when it does, and after a while those that were there before."""
+    if world.rehearsal is not None:  # the states of this minute are not those of a rehearsal
+        yield
+        return
     task = asyncio.ensure_future(_say_states(world))
     try:
         yield

@@ -26,6 +26,7 @@ from understudy.model.messages import line, with_number, words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import Settings
 from understudy.model.view import Event, View
+from understudy.policy.rehearsal import Rehearsal
 from understudy.ports import Clock, OwnServer, RegistryMembers
 
 ATTEMPTS = 8
@@ -172,6 +173,8 @@ class CommandContext:
     detached: Callable[[], bool] = field(default=lambda: False)
     """Whether the caller has gone away (Ctrl-C): the client has printed that what it asked for goes on and stays wanted."""
     turn: TurnPort = field(default_factory=NoHurry)
+    rehearsal: Rehearsal | None = None
+    """Where the command is only rehearsed: what comes of it (`daemon/rehearsal.py`); None: it is carried out."""
 
     def say(self, code: int, *names: object) -> None:
         """Print one message of the catalogue."""
@@ -185,6 +188,11 @@ class CommandContext:
                 for name in look.unregistered:
                     if str(error) == words(2613, name):
                         self.say(20233, name, look.server)
+
+    def progress(self, texts: Iterable[str]) -> None:
+        """Print what has happened; in a rehearsal nothing has."""
+        for text in texts if self.rehearsal is None else ():
+            self.output.out(text)
 
     def remark(self, refusal: Refusal) -> None:
         """Print why something is not done."""
@@ -270,7 +278,7 @@ async def _write_parts(world: CommandContext, view: View, parts: Sequence[EditPa
         written = await world.mirror.commit_parts(made, decided_on=view)
     except CommitTooLarge as error:
         raise Refused(words(20221, error), code=20221) from None
-    for part in made[: written.done]:
+    for part in made[: written.done] if world.rehearsal is None else ():
         for record in part.writes.values():
             if isinstance(record, Event):
                 log_event(record)

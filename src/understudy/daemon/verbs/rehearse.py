@@ -1,0 +1,153 @@
+"""Owns `--dry-run`, `crsctl eval` and `understudy whatif`: a verb is rehearsed, and what would come of it is shown. Nothing is changed.
+
+The verb itself runs (`daemon/rehearsal.py`): what it refuses is refused in its words, and its exit status is this one's. Called by `api.py`
+for every request to `/v1/whatif/NAME`, and by nobody else.
+"""
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from understudy.daemon.rehearsal import RehearsedMirror, within
+from understudy.daemon.shown.pools import pool_statuses
+from understudy.daemon.shown.predicted import as_seen, prediction_json
+from understudy.daemon.text.stages import pools, stages
+from understudy.daemon.text.timeline import timeline
+from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.export import registry_on
+from understudy.daemon.verbs.truth import Run
+from understudy.daemon.verbs.world import CommandContext
+from understudy.errors import BadInput, RegistryUnreachable
+from understudy.intent.visible import hidden, pool_shown
+from understudy.model import events
+from understudy.model.limits import derive
+from understudy.model.messages import with_number
+from understudy.model.names import ResourceName
+from understudy.model.view import View
+from understudy.policy.rehearsal import Rehearsal
+from understudy.policy.whatif import Expected, Prediction, recorded
+
+ENDS = {events.START_DONE: "start", events.STOP_DONE: "stop", events.CLEAN_DONE: "clean"}
+LEVELS = ("serverpools", "resources", "all")
+EVAL = "eval"
+"""The form of `crsctl eval`."""
+OWN = "ora."
+"""How names begin of what belongs to the cluster itself."""
+
+
+@dataclass
+class KeptLines:
+    """What a verb prints, kept for the answer; each with whether it is for standard error."""
+
+    lines: list[tuple[bool, str]] = field(default_factory=list)
+
+    def out(self, text: str) -> None:
+        """For standard output."""
+        self.lines.append((False, text))
+
+    def err(self, text: str) -> None:
+        """For standard error."""
+        self.lines.append((True, text))
+
+
+def rehearsed(run: Run, *, event: bool = False) -> Run:
+    """The verb, rehearsed; `event`: it is no command, but something that may happen."""
+    return functools.partial(_rehearsed, run, event=event)
+
+
+def refused(name: str, why: str) -> Run:
+    """A verb that is not rehearsed, and why."""
+
+    async def refuse(world: CommandContext, arguments: Arguments) -> int:
+        world.say(20621, name, why)
+        return 1
+
+    return refuse
+
+
+async def _rehearsed(run: Run, world: CommandContext, arguments: Arguments, *, event: bool) -> int:
+    _check_form(arguments)
+    if arguments.text("form") == EVAL and (own := next((name for name in arguments.names if name.startswith(OWN)), None)):
+        world.say(20626, own)
+        world.say(4000, "Eval")
+        return 1
+    try:
+        view = await world.mirror.refresh()
+    except RegistryUnreachable as error:
+        world.say(20627, error)
+        return 1
+    rehearsal = Rehearsal(view, expected(world))
+    rehearsal.acts.asked = frozenset(map(ResourceName, arguments.names))
+    mirror, lines = RehearsedMirror(world.mirror, rehearsal, world.turn.next), KeptLines()
+    status = await _status(run, within(world, mirror, lines), arguments)
+    await mirror.go_on()
+    _answer(world, arguments, lines, rehearsal.prediction(), status)
+    if not (event or arguments.flag("json") or arguments.text("form") == EVAL):
+        world.say(20620, status)
+    return status
+
+
+async def _status(run: Run, world: CommandContext, arguments: Arguments) -> int:
+    try:
+        return await run(world, arguments)
+    except BadInput as error:
+        world.output.out(with_number(error.code, str(error)))
+        return 1
+
+
+def expected(world: CommandContext) -> Expected:
+    """How long things take here, by the history and the bounds of this cluster."""
+    view, settings = world.mirror.view, world.settings
+    tolerance = settings.pause_tolerance if view.cluster is None else view.cluster.pause_tolerance
+    etcd = settings.engine == "etcd"
+    return Expected(
+        limits=derive(tolerance),
+        recorded=recorded(world.mirror.history(), ENDS),
+        etcd=etcd,
+        registry_on=None if etcd else registry_on(settings),
+    )
+
+
+# --- the answer -------------------------------------------------------------------------------------------------------
+
+
+def _check_form(arguments: Arguments) -> None:
+    level, admin = arguments.text("level"), arguments.flag("admin")
+    if level is not None and level not in LEVELS:
+        raise bad(f"-l is one of {', '.join(LEVELS)}")
+    if not admin and (level is not None or arguments.flag("differing")):
+        raise bad("-l and -x go with -admin")
+
+
+def _answer(world: CommandContext, arguments: Arguments, lines: KeptLines, whole: Prediction, status: int) -> None:
+    secret = hidden(whole.after, world.caller.who) | hidden(whole.before, world.caller.who)
+    prediction = as_seen(whole, secret)
+    if arguments.flag("json"):
+        world.output.out(json.dumps({"exit": status, "messages": [text for _, text in lines.lines], **prediction_json(prediction)}))
+        return
+    for to_err, text in lines.lines:
+        (world.output.err if to_err else world.output.out)(text)
+    if arguments.text("form") == EVAL:
+        if not status or prediction.acts:
+            _in_oracles_form(world, arguments, prediction)
+        return
+    if not status or prediction.acts or prediction.servers:
+        world.output.out(f"{'' if not lines.lines else chr(10)}{timeline(prediction)}")
+    if secret and (more := len(whole.acts) - len(prediction.acts)):
+        world.say(20622, more)
+
+
+def _in_oracles_form(world: CommandContext, arguments: Arguments, prediction: Prediction) -> None:
+    level = arguments.text("level") or "all"
+    if arguments.flag("admin") and level != "resources":
+        before, after = (_servers_of_pools(world, view) for view in (prediction.before, prediction.after))
+        world.output.out(pools(before.items(), after.items(), differing=arguments.flag("differing")))
+    if level != "serverpools":
+        world.output.out(stages(prediction, explain=arguments.flag("explain")))
+
+
+def _servers_of_pools(world: CommandContext, view: View) -> Mapping[str, tuple[str, ...]]:
+    """Of those that the caller may see."""
+    found = ((name, status.values["ACTIVE_SERVERS"]) for name, status in pool_statuses(view).items())
+    return {name: tuple(servers.split()) for name, servers in found if pool_shown(view, name, world.caller.who)}
