@@ -14,13 +14,17 @@ from understudy.openstack.releases import load_release, release_names
 
 @pytest.mark.parametrize("projects", [QUICK, PROJECTS])
 def test_its_site_file_is_valid_and_names_every_secret(projects: tuple[str, ...]) -> None:
-    """Those that only the preparation needs are in no file of the servers."""
+    """Those that only the preparation needs are in no file of the servers; the administrator's is there once he exists, so that endpoints
+    are made."""
     made = make_site(projects, {server: f"10.10.10.{number}" for number, server in enumerate(servers_for(projects), start=1)})
-    site = parse_site(site_text(made), release_names())
-    assert site.projects == set(projects)
-    assert set(secrets_needed(site, load_release("zed"))) <= set(site.credentials)
-    assert set(site.credentials) == {line.partition("=")[0] for line in secrets_text(made).splitlines()}
-    assert made.secrets["admin"] not in secrets_text(made)
+    catalogue = load_release("zed")
+    for administrator in (False, True):
+        site = parse_site(site_text(made, administrator=administrator), release_names())
+        secrets = secrets_text(made, administrator=administrator)
+        assert site.projects == set(projects)
+        assert {*secrets_needed(site, catalogue), *(catalogue.secrets_offered() if administrator else ())} == set(site.credentials)
+        assert set(site.credentials) == {line.partition("=")[0] for line in secrets.splitlines()}
+        assert (made.secrets["admin"] in secrets) is administrator
 
 
 @pytest.mark.parametrize("stage", ["files", "data"])

@@ -4,11 +4,13 @@ import io
 import itertools
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from understudy.errors import LabError
 from understudy.lab import witness
 
 
@@ -89,3 +91,42 @@ def test_a_look_that_takes_long_is_no_instant(tmp_path: Path, monkeypatch: pytes
     *seen, end = [json.loads(line) for line in said.getvalue().splitlines()[1:]]
     assert (end["samples"], [sight["running"] for sight in seen]) == (samples, [["ctr1"]] if samples else [])
     assert end["longest_gap_s"] > step_s
+
+
+class NoServers:
+    """A lab as far as a witness asks it."""
+
+    servers: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.macs: dict[str, tuple[str, str]] = {}
+
+    def network_namespace(self, host: str) -> str:
+        return f"/run/netns/{host}"
+
+
+def stood_in(watching: Path, monkeypatch: pytest.MonkeyPatch) -> witness.Witness:
+    """A witness that has this program instead of its own."""
+    watching.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(watching))
+    lab: Any = NoServers()
+    return witness.Witness(lab, None, ["net.neutron-l3-agent"])
+
+
+def test_what_is_seen_at_once_is_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the word that it has begun came the first sight, and was lost: of what never changed nothing had been seen."""
+    sight = '{"at": 1.0, "answering": [], "running": ["net1"]}'
+    watching = tmp_path / "watching"
+    watching.write_text(f"#!/bin/sh\nprintf 'watching\\n{sight}\\n'\nread word\necho '{{\"samples\": 7, \"longest_gap_s\": 0.02}}'\n")
+    watched = stood_in(watching, monkeypatch)
+    with watched:
+        pass
+    assert [sight.active for sight in watched.sights()] == [("net1",)]
+    assert (watched.most_active(2.0, 3.0), watched.samples, watched.longest_gap_s) == (1, 7, 0.02)
+
+
+def test_a_watch_that_ended_by_itself_proves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watching = tmp_path / "watching"
+    watching.write_text("#!/bin/sh\necho watching\nexit 3\n")
+    with pytest.raises(LabError, match="ended with status 3"), stood_in(watching, monkeypatch):
+        pass

@@ -11,17 +11,23 @@ from pathlib import Path
 import pytest
 
 from executor.rig import have_root
-from openstack.trees import desired_of
+from openstack.trees import SITE, desired_of
 from understudy.lab import image
-from understudy.openstack.core.compare import Comparison
+from understudy.openstack.core.compare import Comparison, judge
+from understudy.openstack.core.desired import desired, secrets_needed
+from understudy.openstack.core.editing import edited, has_line
+from understudy.openstack.core.named import NamedPlaces
+from understudy.openstack.core.site import parse_site
 from understudy.openstack.core.states import Absent, OtherState, ValuesState
-from understudy.openstack.core.wanted import Desired, WantedValues
+from understudy.openstack.core.wanted import Desired, WantedFile, WantedLine, WantedValues
 from understudy.openstack.ground import BOOTSTRAP, NotDone, Worker
 from understudy.openstack.kept import FormerStates
+from understudy.openstack.releases import load_release, release_names
 from understudy.openstack.work import apply, look, undo
 
 RULE = 'iifname "eth2" ip saddr 10.10.20.0/24 accept'
 PLACE = f"nft:inet filter input:{RULE}"
+IPTABLES = "iptables:INPUT:-s 10.10.20.0/24 -i eth2 -j ACCEPT"
 THERE, MISSING = ValuesState(values={"rule": "there"}), ValuesState(values={"rule": "missing"})
 RULES = """table inet filter {
     chain input {
@@ -49,6 +55,11 @@ class Firewall:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def run(self, program: str, *argv: str) -> str:
+        done = subprocess.run([*self.inside, *program.split(), *argv], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def rules(self) -> str:
         """All of them; what was counted is left out."""
         return re.sub(r"packets \d+ bytes \d+", "", self.said("list", "ruleset"))
@@ -73,6 +84,17 @@ def firewall(tmp_path: Path) -> Iterator[Firewall]:
         holder.kill()
 
 
+def with_openstack(firewall: Firewall, name: str) -> str:
+    """The program of the image with OpenStack's packages, if that has been made; found by whoever works inside, too."""
+    root = image.path(image.SETS["openstack"])
+    if not (root / f"usr/sbin/{name}-nft").exists():
+        return ""
+    program = firewall.nft.with_name(f"{name}-nft")
+    program.write_text(f'#!/bin/sh\nexec chroot {root} /usr/sbin/{name}-nft "$@"\n')
+    program.chmod(0o755)
+    return str(program)
+
+
 pytestmark = pytest.mark.lab
 
 
@@ -85,16 +107,16 @@ def test_the_rule_is_put_in_verified_and_taken_out_again(firewall: Firewall, pla
     firewall.said("-f", "-", given=RULES)
     before = firewall.rules()
     rules = tuple(item for item in desired_of("zed").servers["ctr1"] if isinstance(item, WantedValues))
-    assert [item.place for item in rules] == [PLACE]
+    assert [item.place for item in rules] == [PLACE, IPTABLES]
     wanted, grounds = Desired(servers={"ctr1": rules}, registered=(), endpoints=(), gone=()), {"ctr1": firewall.worker}
     kept = FormerStates(place / "kept")
-    assert [item.verdict for item in look(wanted, grounds).judged] == [Comparison.WRONG]
+    assert [item.verdict for item in look(wanted, grounds).judged] == [Comparison.WRONG, Comparison.RIGHT]
     with kept.held():
         assert apply(wanted, grounds, kept, silent)[0].done == [f"ctr1:{PLACE}"]
         assert apply(wanted, grounds, kept, silent)[0].done == []
         lines = [line.strip() for line in firewall.said("list", "chain", "inet", "filter", "input").splitlines()]
         assert lines.index(f'{RULE} comment "understudy openstack"') == lines.index("tcp dport 22 accept") - 1
-        assert [item.verdict for item in look(wanted, grounds).judged] == [Comparison.RIGHT]
+        assert [item.verdict for item in look(wanted, grounds).judged] == [Comparison.RIGHT, Comparison.RIGHT]
         others = [line for line in firewall.rules().splitlines() if "understudy openstack" not in line]
         assert others == before.splitlines()
         assert undo(kept, grounds, None, silent, force=False).left == []
@@ -129,7 +151,16 @@ def test_where_nothing_filters_nothing_is_needed(firewall: Firewall, place: Path
     assert "understudy openstack" not in firewall.rules()
 
 
-@pytest.mark.parametrize("place_of_none", ["nft:inet filter:x", "nft:inet filter input:", "nft:inet filter input:accept\nflush ruleset"])
+@pytest.mark.parametrize(
+    "place_of_none",
+    [
+        "nft:inet filter:x",
+        "nft:inet filter input:",
+        "nft:inet filter input:accept\nflush ruleset",
+        "iptables:IN PUT:-j ACCEPT",
+        "iptables:INPUT:",
+    ],
+)
 def test_what_is_no_rule_is_refused(firewall: Firewall, place_of_none: str) -> None:
     """Nothing reaches nft."""
     firewall.said("-f", "-", given=RULES)
@@ -138,3 +169,57 @@ def test_what_is_no_rule_is_refused(firewall: Firewall, place_of_none: str) -> N
     with pytest.raises(NotDone):
         firewall.worker.put(place_of_none, MISSING, THERE)
     assert firewall.rules() == before
+
+
+def test_the_interconnect_may_be_of_ipv6() -> None:
+    """By the words of that family, as nft lists them, however the network was written; and the other iptables."""
+    text = SITE.replace("RELEASE", "zed").replace('subnet = "10.10.20.0/24"', 'subnet = "FD00:0020::/64"')
+    site, catalogue = parse_site(text, release_names()), load_release("zed")
+    wanted = desired(site, catalogue, dict.fromkeys(secrets_needed(site, catalogue), "x")).servers["ctr1"]
+    assert [item.place for item in wanted if isinstance(item, WantedValues)] == [
+        'nft:inet filter input:iifname "eth2" ip6 saddr fd00:20::/64 accept',
+        "ip6tables:INPUT:-s fd00:20::/64 -i eth2 -j ACCEPT",
+    ]
+    assert [item.place for item in wanted if isinstance(item, WantedLine) and "iptables" in item.place] == ["/etc/iptables/rules.v6"]
+    (rules,) = (item.content for item in wanted if isinstance(item, WantedFile) and "interconnect" in item.place)
+    assert 'iifname "eth2" ip6 saddr fd00:20::/64 accept' in rules
+    named = NamedPlaces.of([catalogue])
+    assert all(item.place in named for item in wanted if isinstance(item, WantedValues))
+
+
+def test_a_rule_of_ipv6_is_found_as_nft_lists_it(firewall: Firewall) -> None:
+    place = 'nft:inet filter input:iifname "eth2" ip6 saddr fd00:20::/64 accept'
+    firewall.said("-f", "-", given=RULES)
+    assert firewall.worker.put(place, MISSING, THERE)
+    assert firewall.worker.look([(place, False)]) == {place: THERE}
+
+
+@pytest.mark.parametrize(("name", "family", "subnet"), [("iptables", "ip", "10.10.20.0/24"), ("ip6tables", "ip6", "fd00:20::/64")])
+def test_where_iptables_filters_its_rule_is_put_in_and_taken_out(firewall: Firewall, name: str, family: str, subnet: str) -> None:
+    """Where nobody filters by it, there is nothing to do; and its rules stay such that it can list them."""
+    if not (program := shutil.which(f"{name}-nft")) and not (program := with_openstack(firewall, name)):
+        pytest.skip(f"neither this machine nor the image with OpenStack has {name}")
+    place = f"{name}:INPUT:-s {subnet} -i eth2 -j ACCEPT"
+    assert firewall.worker.look([(place, False)]) == {place: Absent()}
+    firewall.run(program, "-A", "INPUT", "-p", "tcp", "--dport", "22", "-j", "ACCEPT")
+    firewall.run(program, "-A", "INPUT", "-j", "DROP")
+    before = firewall.run(program, "-S", "INPUT")
+    assert firewall.worker.look([(place, False)]) == {place: MISSING}
+    assert firewall.worker.put(place, MISSING, THERE)
+    assert firewall.worker.look([(place, False)]) == {place: THERE}
+    first = firewall.run(program, "-S", "INPUT").splitlines()[1]
+    assert first == f"-A INPUT -s {subnet} -i eth2 -j ACCEPT"
+    assert family in firewall.rules()
+    assert firewall.worker.put(place, THERE, MISSING)
+    assert firewall.run(program, "-S", "INPUT") == before
+
+
+def test_the_saved_rules_of_iptables_get_the_line_in_their_table_alone() -> None:
+    """At the head of INPUT of the table filter; a file that does not filter, or that is not there, needs nothing."""
+    line = "-A INPUT -s 10.10.20.0/24 -i eth2 -j ACCEPT"
+    (wanted,) = (item for item in desired_of("zed").servers["ctr1"] if isinstance(item, WantedLine) and item.place.startswith("/etc/ipt"))
+    saved = b"*nat\n:INPUT ACCEPT\n-A INPUT -j LOG\nCOMMIT\n*filter\n:INPUT DROP\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n"
+    after = edited(saved, [wanted])
+    assert after == saved.replace(b"-A INPUT -i lo", line.encode() + b"\n-A INPUT -i lo")
+    assert (has_line(saved, wanted), has_line(after, wanted), has_line(b"*nat\nCOMMIT\n", wanted)) == (False, True, True)
+    assert judge("ctr1", wanted, {wanted.place: Absent()}, {}).verdict is Comparison.RIGHT

@@ -14,7 +14,7 @@ import pytest
 from openstack.elsewhere import other_server
 from openstack.trees import SITE, make_trees, site_of
 from understudy.cli import understudy
-from understudy.openstack import hands
+from understudy.openstack import hands, watching
 from understudy.openstack.core.desired import keys_of
 from understudy.openstack.core.keysets import listing, rotated
 from understudy.openstack.core.states import KeysState, PlaceState
@@ -22,6 +22,7 @@ from understudy.openstack.ground import NotReached, ServerGround, Tree
 from understudy.openstack.kept import FormerStates
 from understudy.openstack.keys import agree, rotate
 from understudy.openstack.releases import load_release
+from understudy.openstack.watching import FoldersWatched
 
 FERNET, CREDENTIAL = "/etc/keystone/fernet-keys", "/etc/keystone/credential-keys"
 CONF = "etc/keystone/keystone.conf"
@@ -181,7 +182,7 @@ def test_a_server_that_looks_every_minute_notes_what_it_found(
     note = prepared / "note"
     seen: list[str] = []
 
-    def pause(seconds: float) -> None:
+    def pause(_: FoldersWatched, seconds: float) -> None:
         assert seconds == 60
         seen.append(note.read_text())
         match len(seen):
@@ -193,7 +194,7 @@ def test_a_server_that_looks_every_minute_notes_what_it_found(
             case 5:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("time.sleep", pause)
+    monkeypatch.setattr(FoldersWatched, "wait", pause)
     trees = ["--trees", f"{prepared}/trees", "--state", f"{prepared}/state"]
     every = ["keys", "--every", "60", "--note", str(note), "--servers", "ctr1,ctr2", "--release", "zed", *trees]
     assert understudy.main(["openstack", *every]) == 130
@@ -205,6 +206,33 @@ def test_a_server_that_looks_every_minute_notes_what_it_found(
     assert there(prepared, "ctr1") == there(prepared, "ctr2") != {}
     for wrong in (["--release", "xena"], ["--servers", "ctr1,../x"], ["--from", "ctr9"]):
         assert understudy.main(["openstack", *every, *wrong]) == 2
+
+
+def test_keys_that_change_on_this_server_are_looked_at_at_once(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotation by hand is on the other server when the files have come to rest, however seldom it looks. What it copies itself wakes it
+    once more, and then it waits."""
+    waited: list[bool] = []
+    wait = FoldersWatched.wait
+
+    def rotated_before(watched: FoldersWatched, seconds: float) -> bool:
+        assert seconds == 86400
+        if len(waited) == 2:
+            assert there(prepared, "ctr1") == there(prepared, "ctr2") != {}
+            by_hand(prepared, "ctr2")
+        if len(waited) == 4:
+            assert there(prepared, "ctr1") == there(prepared, "ctr2")
+            assert max(there(prepared, "ctr1")) == "3"
+            raise KeyboardInterrupt
+        waited.append(wait(watched, 30.0 if len(waited) in (0, 2, 3) else 0.01))
+        return waited[-1]
+
+    monkeypatch.setattr(FoldersWatched, "wait", rotated_before)
+    monkeypatch.setattr(watching, "REST_S", 0.02)
+    trees = ["--trees", f"{prepared}/trees", "--state", f"{prepared}/state"]
+    words = ["keys", "--every", "86400", "--servers", "ctr1,ctr2", "--release", "zed", *trees]
+    (prepared / f"trees/ctr2{FERNET}").mkdir(mode=0o700)
+    assert understudy.main(["openstack", *words]) == 130
+    assert waited == [True, False, True, True]
 
 
 class Failing:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from understudy.openstack.core.catalogue import Catalogue
@@ -69,7 +70,9 @@ def secrets_of(site: OpenstackSite, catalogue: Catalogue) -> dict[str, str]:
 
 
 def desired_of(release: str, projects: Sequence[str] = ()) -> Desired:
-    site, catalogue = site_of(release, projects), load_release(release)
+    """With all secrets that the release knows what to do with."""
+    catalogue = load_release(release)
+    site = replace(site_of(release, projects), credentials=dict.fromkeys(catalogue.secrets(), "env:SECRET"))
     return desired(site, catalogue, secrets_of(site, catalogue))
 
 
@@ -173,6 +176,7 @@ OTHERS: Mapping[str, Mapping[str, str]] = {
     "zed": {
         "/etc/hosts": "127.0.0.1 localhost\n",
         "/etc/memcached.conf": "-d\n# -l 0.0.0.0\n-l 127.0.0.1\n",
+        "/etc/iptables/rules.v4": "*nat\n:INPUT ACCEPT [0:0]\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n",
         "/etc/nftables.conf": "#!/usr/sbin/nft -f\n\ntable inet filter {\n\tchain input {\n\t\ttype filter hook input priority 0;\n\t}\n}",
         "/etc/rabbitmq/rabbitmq-env.conf": "# Defaults to rabbit.\n#NODENAME=rabbit\nNODE_PORT=5672 # usual\n",
         "/etc/default/keystone": '# uwsgi\nexport DAEMON_ARGS="--http-socket :5000"\n',

@@ -13,6 +13,7 @@ from dataclasses import replace
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.reasons import parse_reason
+from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.types import find
 from understudy.model.view import (
@@ -261,7 +262,7 @@ class SpokenCluster:
     def start(self, names: str, server: str | None) -> None:
         """crsctl start resource."""
         self._aim(names, Target.ONLINE)
-        self._request("start", names, server)
+        self._request("start", names, server, within=() if server is None else (ServerName(server),))
 
     def relocate(self, names: str, server: str | None) -> None:
         """crsctl relocate resource."""
@@ -270,11 +271,23 @@ class SpokenCluster:
     def _aim(self, names: str, target: Target) -> None:
         self._change(targets={**self.view.targets, **{ResourceName(word): TargetRecord(target=target) for word in names.split()}})
 
-    def _request(self, verb: str, names: str, server: str | None) -> None:
+    def want_but(self, names: str, how: str, server: str) -> None:
+        """A local resource is wanted on every server but one, or on one alone."""
+        base = Target.ONLINE if how == "except" else Target.OFFLINE
+        record = TargetRecord(target=base, otherwise=(ServerName(server),))
+        self._change(targets={**self.view.targets, **{ResourceName(word): record for word in names.split()}})
+
+    def use(self, server: str, how: str) -> None:
+        """crsctl set resource use."""
+        name = ServerName(server)
+        record = ServerRecord(server=name, addresses=("10.0.0.1",), used=how == "is used")
+        self._change(servers={**self.view.servers, name: record})
+
+    def _request(self, verb: str, names: str, server: str | None, within: tuple[ServerName, ...] = ()) -> None:
         self._count += 1
         group = group_of(self.view, ResourceName(names.split()[0]))
         place = None if server is None else ServerName(server)
-        request = Request(id=f"r{self._count}", verb=verb, resources=group, server=place, by="root@ctr1")
+        request = Request(id=f"r{self._count}", verb=verb, resources=group, server=place, by="root@ctr1", within=within)
         self._change(requests=(*self.view.requests, request))
 
     # --- what servers report ----------------------------------------------------------------------------------------
@@ -424,7 +437,9 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"delete {NAME}", SpokenCluster.delete),
     (r"(?P<server>everybody|[\w.-]+) (?:looks|look|has looked) at (?P<resource>[\w.-]+)", SpokenCluster.look),
     (rf"{SERVER} cannot tell whether (?P<resource>[\w.-]+) runs", SpokenCluster.tell_nothing),
+    (rf"want {NAMES} (?P<how>except|only) on {SERVER}", SpokenCluster.want_but),
     (rf"want {NAMES}", SpokenCluster.want),
+    (rf"{SERVER} (?P<how>is used|is not used)", SpokenCluster.use),
     (rf"stop {NAMES}", SpokenCluster.stop),
     (rf"start {NAMES}(?: -n {SERVER})?", SpokenCluster.start),
     (rf"relocate {NAMES}(?: -n {SERVER})?", SpokenCluster.relocate),

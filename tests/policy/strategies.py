@@ -100,9 +100,8 @@ def assignments(draw: st.DrawFn, name: ResourceName, known: dict[Incarnation, In
     )
     owner = draw(st.sampled_from((None, *holders))) if holders else None
     tried = tuple(draw(st.lists(st.sampled_from(sorted(known)), unique=True, max_size=2)))
-    return Assignment(
-        resource=name, epoch=epoch, owner=owner, holders=holders, tried=tried, last_resort=draw(st.sampled_from((False, False, True)))
-    )
+    last_resort, within = draw(st.sampled_from((False, False, True))), draw(st.sampled_from(((), (), SERVERS[:1])))
+    return Assignment(resource=name, epoch=epoch, owner=owner, holders=holders, tried=tried, last_resort=last_resort, within=within)
 
 
 @st.composite
@@ -146,7 +145,7 @@ def views(draw: st.DrawFn) -> View:
         incarnations=known,
         pools={name: Pool(name=name, server_names=draw(_some_servers()), parent_pools=(PoolName("Generic"),)) for name in POOLS},
         resources=profiles,
-        targets={name: TargetRecord(target=draw(st.sampled_from((*Target, Target.ONLINE)))) for name in profiles if draw(st.booleans())},
+        targets={name: draw(_targets(name)) for name in profiles if draw(st.booleans())},
         assignments=held,
         reports=said,
         looks=looks,
@@ -159,10 +158,18 @@ def _some_servers() -> st.SearchStrategy[tuple[ServerName, ...]]:
 
 
 @st.composite
+def _targets(draw: st.DrawFn, name: ResourceName) -> TargetRecord:
+    """Of the local resource sometimes another one on some servers."""
+    otherwise = tuple(sorted(draw(_some_servers()))) if name == "net" and draw(st.booleans()) else ()
+    return TargetRecord(target=draw(st.sampled_from((*Target, Target.ONLINE))), otherwise=otherwise)
+
+
+@st.composite
 def _requests(draw: st.DrawFn, names: list[ResourceName]) -> tuple[Request, ...]:
     """None, mostly; at most one, as two of one group would be settled in their order."""
     if draw(st.integers(0, 3)):
         return ()
     server = draw(st.sampled_from((None, *SERVERS)))
     verb = draw(st.sampled_from(("start", "relocate")))
-    return (Request(id="r1", verb=verb, resources=(draw(st.sampled_from(names)),), server=server, by="root@ctr1"),)
+    within = draw(_some_servers()) if server is not None and verb == "start" else ()
+    return (Request(id="r1", verb=verb, resources=(draw(st.sampled_from(names)),), server=server, by="root@ctr1", within=within),)

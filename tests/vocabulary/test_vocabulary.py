@@ -23,8 +23,6 @@ IDLE = """
 NOT_YET = frozenset(
     {
         # options
-        *(f"crsctl {verb} resource -{option}" for verb in ("start", "stop", "restart", "relocate") for option in ("env", "i", "k", "d")),
-        *(f"crsctl check resource -{option}" for option in "kd"),
         "crsctl stat server -category",
         # attributes
         *(f"attribute {name}" for name in IDLE.split()),

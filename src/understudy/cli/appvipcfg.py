@@ -14,12 +14,25 @@ COMMANDS = {
         about="Registers a virtual address as a resource, and its type when it is the first of its network. It is not started.",
         example="appvipcfg create -network=1 -ip=10.10.10.11 -vipname=mysqlVIP -user=root",
         options={
-            "-network": Option("network", "number of the network in understudy.toml", kind=VALUE, metavar="number"),
+            "-network": Option("network", "number of the network: understudy network list", kind=VALUE, metavar="number"),
             "-ip": Option("ip", "the address", kind=VALUE, metavar="address"),
             "-vipname": Option("vipname", "name of the resource", kind=VALUE, metavar="name"),
             "-user": Option("user", "user with the rights r-x in its access list", kind=VALUE, metavar="user"),
             "-group": Option("group", "group with the rights r-x in its access list", kind=VALUE, metavar="group"),
             "-failback": Option("failback", "1: it returns to its first server when that comes back", kind=VALUE, metavar="0|1"),
+        },
+    ),
+    "modify": Command(
+        "appvipcfg modify",
+        "appvip-modify",
+        about="Gives a virtual address another address on its network, or another failback. What it would restart is named, and done only "
+        "with -f.",
+        example="appvipcfg modify -vipname=mysqlVIP -ip=10.10.10.12 -f",
+        options={
+            "-vipname": Option("vipname", "name of the resource", kind=VALUE, metavar="name"),
+            "-ip": Option("ip", "the new address", kind=VALUE, metavar="address"),
+            "-failback": Option("failback", "1: it returns to its first server when that comes back", kind=VALUE, metavar="0|1"),
+            "-f": Option("force", "do it although something restarts", kind=FLAG),
         },
     ),
     "delete": Command(

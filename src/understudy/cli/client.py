@@ -83,11 +83,11 @@ def _path_of(verb: str, body: dict[str, object]) -> str:
     return f"/v1/whatif/{verb}" if body.get("dry_run") and verb != "cluster-restore" else f"/v1/verb/{verb}"
 
 
-def ask(verb: str, body: dict[str, object], *, quiet: bool = False, server: str = "") -> tuple[int, str]:
+def ask(verb: str, body: dict[str, object], *, quiet: bool = False, server: str = "", certificate: str = "") -> tuple[int, str]:
     """Ask for a verb; its exit status and what it says, for a command that makes something of it. Away. `quiet`: what it says besides, to
     standard error, is left out. `server`: of this one, otherwise the one where we are."""
     said: list[str] = []
-    with _connect(server) as connection:
+    with _connect(server, certificate) as connection:
         _send(connection, "POST", f"/v1/verb/{verb}", json.dumps(body).encode())
         _wait(connection, patient=True)
         return _print_answer(connection, said.append, quiet=quiet), "\n".join(said)

@@ -14,9 +14,10 @@ FLAG, VALUE, VALUES, FILE = "flag", "value", "values", "file"
 CHANGING = frozenset(
     {
         "accept-settings", "add-resource", "add-server", "add-serverpool", "add-type", "add-voter", "appvip-create", "appvip-delete",
-        "confirm-off", "delete-resource", "delete-serverpool", "delete-type", "evict-server", "join-server", "leave-server",
-        "modify-resource", "modify-serverpool", "modify-type", "relocate-resource", "remove-server", "remove-voter", "replace-voter",
-        "restart-resource", "rotate-keys", "setperm", "start-resource", "stop-resource",
+        "appvip-modify", "confirm-off", "delete-resource", "delete-serverpool", "delete-type", "evict-server", "join-server",
+        "leave-server", "modify-resource", "modify-serverpool", "modify-type", "network-add", "network-remove", "relocate-resource",
+        "relocate-server", "remove-server", "remove-voter", "replace-voter", "restart-resource", "rotate-keys", "set-log",
+        "set-resource-use", "setperm", "start-resource", "stop-resource",
     }
 )  # fmt: skip
 """Verbs that take --dry-run; the daemon says which of them can be rehearsed."""
@@ -48,12 +49,16 @@ class Command:
     The usage is the command's own words, then `<name>`, `{...}` or `[...]` if it takes names.
     """
 
-    __slots__ = ("about", "example", "fixed", "named", "options", "title", "usage", "verb")
+    __slots__ = ("about", "example", "fixed", "named", "options", "runner", "title", "usage", "verb")
 
-    def __init__(self, usage: str, verb: str, *, about: str, example: str, options: dict[str, Option], rehearsed: bool = False) -> None:
-        """`rehearsed`: it is never carried out."""
+    def __init__(
+        self, usage: str, verb: str, *, about: str, example: str, options: dict[str, Option], rehearsed: bool = False, runner: str = ""
+    ) -> None:
+        """`rehearsed`: it is never carried out. `runner`: the module beside crsctl's verbs that carries it out, where one question to one
+        daemon is not enough."""
         self.usage = usage
         self.verb = verb
+        self.runner = runner
         self.about = about
         self.example = example
         self.fixed: dict[str, object] = {}

@@ -55,6 +55,25 @@ def connect(server: str, certificate: str) -> ssl.SSLSocket:
     raise Away("; ".join(said))
 
 
+def reachable_elsewhere(server: str) -> bool:
+    """Whether it is another server of this machine's cluster, and there is a certificate by which it could be asked."""
+    settings = _settings()
+    if server not in _of_settings(settings) or settings.get("server", {}).get("name") == server:
+        return False
+    try:
+        _credentials("")
+    except Away:
+        return False
+    return True
+
+
+def own_and_others() -> "tuple[str, list[str]]":
+    """This machine's name as a server, and all servers that its settings name; empty where it is none."""
+    settings = _settings()
+    own = settings.get("server", {}).get("name", "")
+    return str(own), sorted(_of_settings(settings))
+
+
 # --- which certificate ------------------------------------------------------------------------------------------------
 
 

@@ -137,11 +137,16 @@ def targets(view: View, intent: Intent, *, overwrite: bool, by: str) -> dict[Res
     found = {}
     for name, stored in intent.targets.items():
         present = view.targets.get(name)
-        if name not in view.definitions or (present is not None and (present.target is stored.target or not overwrite)):
+        if name not in view.definitions or (present is not None and (is_same_wish(present, stored) or not overwrite)):
             continue
-        stays = stored.target is Target.OFFLINE and not overwrite and may_be_running(view, name)
-        found[name] = TargetRecord(target=Target.ONLINE if stays else stored.target, by=by, era=view.era)
+        stays = stored.target is Target.OFFLINE and not stored.otherwise and not overwrite and may_be_running(view, name)
+        found[name] = replace(stored, target=Target.ONLINE if stays else stored.target, by=by, era=view.era)
     return found
+
+
+def is_same_wish(present: TargetRecord, other: TargetRecord) -> bool:
+    """Whether both want the same on every server, whoever said so."""
+    return (present.target, present.otherwise) == (other.target, other.otherwise)
 
 
 def targets_edit(written: Mapping[ResourceName, TargetRecord]) -> Edit:

@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 
+from understudy.intent.networks import networks
 from understudy.intent.refusal import Declined
 from understudy.kinds.address import network_number_of
 from understudy.model.attributes import base_name
@@ -50,7 +51,7 @@ def check_free_address(view: View, settings: Settings, resource: Resource) -> tu
     """The address of a VIP and its network: it must lie in that, be no server's own and belong to no other resource. Whether it answers
     already somewhere is for the network to say."""
     text = resource.kind.address(resource)
-    network = configured_network(settings, network_number_of(resource.lineage))
+    network = network_of(view, network_number_of(resource.lineage))
     address = check_subnet(text, network)
     if (whose := settings.named().get(str(address))) is not None:
         raise Declined(20050, text, whose)
@@ -60,12 +61,12 @@ def check_free_address(view: View, settings: Settings, resource: Resource) -> tu
     return address, network
 
 
-def configured_network(settings: Settings, number: int) -> NetworkSettings:
-    """`[network.N]` of the settings."""
-    for network in settings.networks:
-        if network.number == number:
-            return network
-    raise Declined(20046, number, number)
+def network_of(view: View, number: int) -> NetworkSettings:
+    """The network of this number, as its resource says. Declined: there is none."""
+    found = next((network for network in networks(view) if network.number == number), None)
+    if found is None:
+        raise Declined(20046, number, number)
+    return found
 
 
 def check_subnet(text: str, network: NetworkSettings) -> IPAddress:

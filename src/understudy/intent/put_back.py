@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
-from understudy.intent.facts import instances, may_be_running
+from understudy.intent.facts import may_be_running
 from understudy.intent.needs import needed
 from understudy.intent.operator import Operator
+from understudy.intent.targets import aimed_otherwise, may_be_running_on
 from understudy.model import events
 from understudy.model.names import ResourceName
-from understudy.model.state import State, Target
+from understudy.model.state import Target
 from understudy.model.view import TargetRecord, View
 
 
@@ -32,7 +33,7 @@ class PuttingBack:
 def to_put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The failed ones, and what only they need, whose TARGET this start has changed and nobody else since."""
     down = {name for name in failed if name in view.resources}  # what was deleted meanwhile has no TARGET to put back
-    left = {name for name in down if _is_up_somewhere(view, name)}
+    left = {name for name in down if _is_up_somewhere(view, attempt, name)}
     found = {name for name in needed(view, down) if _is_ours(view, attempt, name)} - left
     wanted = [name for name in view.resources if view.target(name) is Target.ONLINE and name not in found]
     return tuple(sorted(found - set(needed(view, wanted))))
@@ -52,10 +53,13 @@ def put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName], opera
 
 def _is_ours(view: View, attempt: Attempt, name: ResourceName) -> bool:
     """Not what ran before."""
-    return name in attempt.wrote and view.targets.get(name) == attempt.wrote[name] and not may_be_running(attempt.before, name)
+    if name not in attempt.wrote or view.targets.get(name) != attempt.wrote[name]:
+        return False
+    if view.resources[name].local:
+        return not may_be_running_on(attempt.before, name, aimed_otherwise(attempt.before, view, name))
+    return not may_be_running(attempt.before, name)
 
 
-def _is_up_somewhere(view: View, name: ResourceName) -> bool:
-    """Of a local resource that has failed on some server only: that is left, and the rest goes on trying."""
-    resource = view.resources[name]
-    return resource.local and any(instance.state is not State.OFFLINE for instance in instances(view, resource))
+def _is_up_somewhere(view: View, attempt: Attempt, name: ResourceName) -> bool:
+    """Of a local resource that has failed on some of its servers only: that is left, and the rest goes on trying."""
+    return view.resources[name].local and may_be_running_on(view, name, aimed_otherwise(attempt.before, view, name))

@@ -1,18 +1,23 @@
 """`crsctl restart resource`: what a restart must bring back, whether it could, and what stays wanted if it goes wrong. Pure."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 from understudy.intent.edit import Edit, HistoryEntry
 from understudy.intent.facts import running_on, stop_dependents
 from understudy.intent.operator import Operator
 from understudy.intent.places import check_place
 from understudy.intent.refusal import Declined
+from understudy.intent.targets import aimed, is_aimed, said
 from understudy.model import events
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord, View
 from understudy.policy.waits import waits
 
+NOWHERE: Mapping[ResourceName, TargetRecord] = MappingProxyType({})
+"""No local resource was wanted on some servers only."""
 RestartPlaces = Mapping[ResourceName, ServerName | None]
 """What is to be started again, each with the server it is to be on; None: on any."""
 
@@ -48,10 +53,22 @@ def by_server(view: View, places: RestartPlaces) -> tuple[tuple[tuple[ResourceNa
     return tuple(found)
 
 
-def wanted_again(view: View, names: Iterable[ResourceName], operator: Operator) -> Edit:
-    """A restart went wrong half way: what it has stopped is wanted as before."""
-    down = [name for name in names if name in view.resources and view.target(name) is not Target.ONLINE]
+def partly_wanted(view: View, names: Iterable[ResourceName]) -> dict[ResourceName, TargetRecord]:
+    """Local resources that are wanted on some servers only: so they are to be wanted again."""
+    found = {name: view.targets[name] for name in names if name in view.targets and view.resources[name].local}
+    return {name: record for name, record in found.items() if record.otherwise}
+
+
+def wanted_again(
+    view: View, names: Iterable[ResourceName], operator: Operator, before: Mapping[ResourceName, TargetRecord] = NOWHERE
+) -> Edit:
+    """A restart went wrong half way: what it has stopped is wanted as before. `before`: on these servers only."""
+    down = [name for name in names if name in view.resources and not is_aimed(view, name, Target.ONLINE)]
+    again = {name: replace(before[name], by=operator.by, era=view.era) for name in down if name in before}
+    targets = {name: again.get(name) or aimed(view, name, Target.ONLINE, operator) for name in down}
     return Edit(
-        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by, era=view.era) for name in down},
-        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.ONLINE.value) for name in down),
+        targets=targets,
+        history=tuple(
+            HistoryEntry(kind=events.TARGET_SET, resource=name, text=said(view, name, record)) for name, record in targets.items()
+        ),
     )

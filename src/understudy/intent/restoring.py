@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from understudy.errors import BadInput
-from understudy.intent.backup import Backup, Definitions
+from understudy.intent.backup import Backup, Definitions, is_same_wish
 from understudy.intent.change import impact_lines
 from understudy.intent.checks import check_groups
 from understudy.intent.facts import may_be_running, registered, running_on
@@ -149,7 +149,7 @@ def _of_targets(view: View, backup: Backup, written: Mapping[ResourceName, Targe
         present = view.targets.get(name)
         if present is None:
             yield RestoreRow(step=RestoreStep.ADD, what="TARGET", name=name, text=stored.target.value)
-        elif present.target is not stored.target:
+        elif not is_same_wish(present, stored):
             step = RestoreStep.SET_BACK if name in written else RestoreStep.KEEP
             text = f"{present.target.value}, {stored.target.value} in the backup"
             yield RestoreRow(step=step, what="TARGET", name=name, text=text)

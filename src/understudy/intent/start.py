@@ -1,7 +1,7 @@
 """`crsctl start resource`: TARGETs of what is named and of what it needs, and one request for each group that is to be placed. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import RUNNING, find, groups_of, instances, running_on
@@ -10,13 +10,14 @@ from understudy.intent.operator import Operator
 from understudy.intent.places import check_place, check_server, passes
 from understudy.intent.put_back import Attempt
 from understudy.intent.refusal import Declined, Refusal
+from understudy.intent.targets import aimed, is_aimed, said, wanted_on
 from understudy.model import events
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import PoolName, ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Internal, Target
 from understudy.model.view import Request, TargetRecord, View
-from understudy.policy.eligibility import group_standings, silent_candidates
+from understudy.policy.eligibility import Standing, group_standings, silent_candidates
 from understudy.policy.ground import Ground, survey
 from understudy.policy.sentences import against, remedy
 
@@ -32,6 +33,10 @@ class StartCommand:
     """They ran a moment ago: what is up already is well, and what fails stays wanted."""
     leave: bool = False
     """If it fails, what has come up and what is wanted is left as it is then."""
+    within: tuple[ServerName, ...] = ()
+    """Where its start fails it is tried on these servers alone; empty: on any."""
+    as_before: Mapping[ResourceName, TargetRecord] = field(default_factory=dict)
+    """Local resources that were wanted on some servers only, a moment ago: so they are again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +65,17 @@ PlacesAsked = Mapping[tuple[ResourceName, ...], ServerName | None]
 
 def networks_first(view: View, command: StartCommand) -> tuple[ResourceName, ...]:
     """Stopped local resources (networks) that something stands on, on a server that is named: only with them is it a candidate."""
-    if command.server is None:
+    if command.server is None or all(view.resources[name].local for name in command.names):
         return ()
     found = ((name, view.resources[name]) for name in needed(view, command.names))
-    return tuple(name for name, resource in found if resource.local and resource.enabled and view.target(name) is not Target.ONLINE)
+    stopped = (name for name, resource in found if resource.local and resource.enabled)
+    return tuple(name for name in stopped if view.target_on(name, command.server) is not Target.ONLINE)
+
+
+def first_started(view: View, names: tuple[ResourceName, ...], command: StartCommand) -> StartCommand:
+    """The start of these, before all else: everywhere if nobody wants them, or else on the server that is named."""
+    only_there = any(wanted_on(view, name) for name in names)
+    return StartCommand(names=names, leave=command.leave, server=command.server if only_there else None)
 
 
 def start(view: View, command: StartCommand, operator: Operator, *, shown: View | None = None) -> StartPlan:
@@ -85,6 +97,43 @@ def start(view: View, command: StartCommand, operator: Operator, *, shown: View 
         else:
             return StartPlan(edit=edit, names=names, remarks=tuple(remarks))
     return StartPlan(edit=Edit(), names=(), remarks=tuple(remarks))
+
+
+def servers_of(view: View, text: str) -> tuple[ServerName, ...]:
+    """The servers that are in these pools now (`-s "pool1 pool2"`). Declined: there is no such pool, or none is in them."""
+    ground = survey(view)
+    pools = tuple(PoolName(word) for word in text.replace(",", " ").split())
+    for pool in pools:
+        if pool not in ground.pools:
+            raise Declined(20021, pool)
+    if not (found := tuple(sorted({server for pool in pools for server in ground.pools[pool]}))):
+        raise Declined(20603, " ".join(pools))
+    return found
+
+
+def there_only(command: StartCommand) -> StartCommand:
+    """Where a server is named the start is tried on that alone."""
+    return replace(command, within=() if command.server is None else (command.server,))
+
+
+def best_within(view: View, command: StartCommand, within: tuple[ServerName, ...]) -> tuple[StartCommand, ...]:
+    """One start for each of these servers that is the best by profile for some of the names, with its group. Declined: none may run it."""
+    found: dict[ServerName, tuple[ResourceName, ...]] = {}
+    ground, member_of = survey(view), groups_of(view)
+    for name in command.names:
+        if view.resources[name].local:
+            raise Declined(20604, name)
+        standings = group_standings(ground, member_of[name])
+        among = (each.server for each in standings if each.server in within and _may_come(ground, each, command.names))
+        place = running_on(view, name) or next(among, None)
+        if place is None:
+            raise Declined(2632, name, below=tuple(f"  {text}" for text in against(view, name) if text.partition(":")[0] in within))
+        found[place] = (*found.get(place, ()), name)
+    return tuple(replace(command, names=names, server=server, within=within) for server, names in found.items())
+
+
+def _may_come(ground: Ground, each: Standing, names: tuple[ResourceName, ...]) -> bool:
+    return each.admitted or passes(ground, each.reason, set(needed(ground.view, names)))
 
 
 def attempt_of(before: View, written: Edit, earlier: Attempt | None) -> Attempt:
@@ -110,10 +159,12 @@ def _runnable(view: View, command: StartCommand, remarks: list[Refusal]) -> Iter
     for name in command.names:
         resource = find(view, name)
         shown = instances(view, resource)
+        if resource.local and command.server is not None:
+            shown = tuple(instance for instance in shown if instance.server == command.server)
         up = [instance for instance in shown if instance.state in RUNNING and instance.internal is Internal.STABLE]
         if not resource.enabled:
             remarks.append(Refusal(code=2501, names=(name,)))
-        elif view.target(name) is Target.ONLINE and shown and len(up) == len(shown):
+        elif shown and len(up) == len(shown) and all(instance.target is Target.ONLINE for instance in shown):
             remarks += [Refusal(code=5702, names=(name, str(instance.server))) for instance in up]
         else:
             yield name
@@ -127,34 +178,65 @@ def _edit(view: View, command: StartCommand, operator: Operator) -> Edit:
             raise Declined(2660, name)
     if command.server is not None:
         check_server(view, operator.settings, command.server)
-    return _written(view, wanted, _checked_places(view, command, wanted), operator)
+    targets = _targets(view, wanted, command, operator)
+    return _written(view, targets, _checked_places(view, command, wanted, targets), operator, command.within, wanted=wanted)
+
+
+def _targets(view: View, wanted: Collection[ResourceName], command: StartCommand, operator: Operator) -> dict[ResourceName, TargetRecord]:
+    """Those that are to be written. What is only needed, and wanted on some servers, stays as it is."""
+    found = {}
+    for name in wanted:
+        local, named = view.resources[name].local, name in command.names
+        if name in command.as_before and local:
+            found[name] = replace(command.as_before[name], by=operator.by, era=view.era)
+        elif named and not is_aimed(view, name, Target.ONLINE, command.server):
+            found[name] = aimed(view, name, Target.ONLINE, operator, command.server)
+        elif not named and view.target(name) is not Target.ONLINE and not (local and wanted_on(view, name)):
+            found[name] = aimed(view, name, Target.ONLINE, operator)
+    return found
 
 
 def start_where(view: View, places: PlacesAsked, operator: Operator) -> Edit:
     """The groups are wanted, each on the server that is named for it, with `-n` and without a question: who may not be there (any more)
     is placed by policy. For a cluster in which nothing runs yet."""
-    return _written(view, [name for group in places for name in group], places, operator)
-
-
-def _written(view: View, wanted: Collection[ResourceName], places: PlacesAsked, operator: Operator) -> Edit:
+    wanted = [name for group in places for name in group]
     begins = [name for name in wanted if view.target(name) is not Target.ONLINE]
+    return _written(view, {name: aimed(view, name, Target.ONLINE, operator) for name in begins}, places, operator, wanted=wanted)
+
+
+def _written(
+    view: View,
+    targets: Mapping[ResourceName, TargetRecord],
+    places: PlacesAsked,
+    operator: Operator,
+    within: tuple[ServerName, ...] = (),
+    *,
+    wanted: Collection[ResourceName],
+) -> Edit:
     requests = tuple(
-        Request(id=f"{operator.token}-{number:04d}", verb="start", resources=group, server=place, by=operator.by)
+        Request(
+            id=f"{operator.token}-{number:04d}", verb="start", resources=group, server=place, by=operator.by,
+            within=within if place is not None else (),
+        )
         for number, (group, place) in enumerate(places.items(), 1)
-    )
+    )  # fmt: skip
     return Edit(
-        targets={name: TargetRecord(target=Target.ONLINE, by=operator.by, era=view.era) for name in begins},
+        targets=targets,
         requests=requests,
         rests=Rests(resources=tuple(sorted({*wanted, *(name for group in places for name in group)}))),
-        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.ONLINE.value) for name in begins),
+        history=tuple(
+            HistoryEntry(kind=events.TARGET_SET, resource=name, text=said(view, name, record)) for name, record in targets.items()
+        ),
     )
 
 
-def _checked_places(view: View, command: StartCommand, wanted: Collection[ResourceName]) -> PlacesAsked:
+def _checked_places(
+    view: View, command: StartCommand, wanted: Collection[ResourceName], targets: Mapping[ResourceName, TargetRecord]
+) -> PlacesAsked:
     """The groups that are to be placed, each with the server it is asked for on (None: on any), if that may be."""
     member_of = groups_of(view)
     groups = sorted({member_of[name] for name in wanted if not view.resources[name].local})
-    after = replace(view, targets={**view.targets, **{name: TargetRecord(target=Target.ONLINE) for name in wanted}})
+    after = replace(view, targets={**view.targets, **targets})
     ground = survey(after)
     places = {group: place for group in groups if (place := _place_of(ground, group, command)) != _WHERE_IT_IS}
     begins = {name for name in wanted if view.target(name) is not Target.ONLINE}

@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
-from understudy.intent.facts import may_be_running, running_on, stop_dependents, who_depends_on
+from understudy.intent.facts import instances, may_be_running, running_on, stop_dependents, who_depends_on
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined, Refusal
+from understudy.intent.targets import aimed, is_aimed, may_be_running_on, said
 from understudy.model import events
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.resource import Dependency, DependencyKind, Resource
-from understudy.model.state import Target
-from understudy.model.view import TargetRecord, View
+from understudy.model.state import State, Target
+from understudy.model.view import View
 from understudy.policy.waits import Waits, waits
 
 
@@ -24,17 +25,50 @@ class Stopping:
     """What is stopped: it may be running."""
     remarks: tuple[Refusal, ...]
     """Why the others are not: they do not run, or are registered no more."""
+    displaced: tuple[ResourceName, ...] = ()
+    """What has to leave the server on which a local resource is stopped. Its TARGET stays: it starts elsewhere if it may."""
 
 
-def stop(view: View, names: tuple[ResourceName, ...], operator: Operator, *, force: bool = False) -> Stopping:
-    """What is to be written. Declined (CRS-2529) while dependents run that are not named, unless forced."""
+def stop(
+    view: View, names: tuple[ResourceName, ...], operator: Operator, *, force: bool = False, server: ServerName | None = None
+) -> Stopping:
+    """What is to be written; of local resources only on the server, if one is named. Declined (CRS-2529) while dependents run that are not
+    named, unless forced."""
     known = tuple(name for name in names if name in view.resources)  # another command may have deleted one meanwhile
-    asked = tuple(name for name in known if may_be_running(view, name))
-    stopping = tuple(sorted({*asked, *_dependents(view, asked, force=force)}))
+    asked = tuple(name for name in known if may_be_running_at(view, name, server))
+    here = tuple(name for name in asked if view.resources[name].local and server is not None)
+    displaced = _displaced(view, here, names, server)
+    if displaced and not force:
+        raise Declined(2529, here[0], displaced[0])
+    stopping = tuple(sorted({*asked, *_dependents(view, tuple(name for name in asked if name not in here), force=force)}))
     return Stopping(
-        edit=_edit(view, dict.fromkeys((*stopping, *known)), operator),
+        edit=_edit(view, dict.fromkeys((*stopping, *known)), operator, server),
         names=stopping,
         remarks=tuple(Refusal(code=2500 if name in known else 2613, names=(name,)) for name in names if name not in asked),
+        displaced=displaced,
+    )
+
+
+def may_be_running_at(view: View, name: ResourceName, server: ServerName | None) -> bool:
+    """Whether anything of it may be up; of a local resource, on the server if one is named."""
+    if server is not None and view.resources[name].local:
+        return may_be_running_on(view, name, (server,))
+    return may_be_running(view, name)
+
+
+def _displaced(
+    view: View, stopping: tuple[ResourceName, ...], named: tuple[ResourceName, ...], server: ServerName | None
+) -> tuple[ResourceName, ...]:
+    """What stands on instances that stop on one server, and runs there."""
+    dependents = () if server is None else stop_dependents(view, stopping)
+    return tuple(name for name in dependents if name not in named and server is not None and _runs_on(view, name, server))
+
+
+def _runs_on(view: View, name: ResourceName, server: ServerName) -> bool:
+    assignment = view.assignments.get(name)
+    held = assignment is not None and any(holder.server == server for holder in assignment.holders)
+    return held or any(
+        instance.server == server and instance.state is not State.OFFLINE for instance in instances(view, view.resources[name])
     )
 
 
@@ -45,14 +79,18 @@ def _dependents(view: View, names: tuple[ResourceName, ...], *, force: bool) -> 
     return running
 
 
-def _edit(view: View, names: Iterable[ResourceName], operator: Operator) -> Edit:
+def _edit(view: View, names: Iterable[ResourceName], operator: Operator, server: ServerName | None) -> Edit:
     # Written even where nobody ever wanted it: a resource found running is left alone until a TARGET says otherwise; and where the registry
     # went back, what a copy says is believed of nothing that runs.
-    ends = [name for name in names if view.target(name) is Target.ONLINE or name not in view.targets or _is_of_a_copy(view, name)]
+    ends = {
+        name: aimed(view, name, Target.OFFLINE, operator, server)
+        for name in names
+        if not is_aimed(view, name, Target.OFFLINE, server) or name not in view.targets or _is_of_a_copy(view, name)
+    }
     return Edit(
-        targets={name: TargetRecord(target=Target.OFFLINE, by=operator.by, era=view.era) for name in ends},
+        targets=ends,
         rests=Rests(resources=tuple(names)),
-        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=Target.OFFLINE.value) for name in ends),
+        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=said(view, name, record)) for name, record in ends.items()),
     )
 
 
@@ -69,6 +107,14 @@ def without_support(view: View, names: Iterable[ResourceName]) -> tuple[Refusal,
     dependents = [name for name in sorted(need_them - down) if view.target(name) is Target.ONLINE and view.resources[name].enabled]
     asked = waits(view) if dependents else None
     return tuple(remark for name in dependents if asked is not None and (remark := _without_support(asked, name)) is not None)
+
+
+def without_place(view: View, names: Iterable[ResourceName]) -> tuple[Refusal, ...]:
+    """Of what had to leave a server: what is wanted and runs nowhere now, and what it waits for."""
+    down = [name for name in names if name in view.resources and view.target(name) is Target.ONLINE and running_on(view, name) is None]
+    asked = waits(view) if down else None
+    causes = {} if asked is None else {name: next(iter(asked.of(name)), None) for name in down}
+    return tuple(Refusal(code=20160, names=(name, cause.text)) for name, cause in causes.items() if cause is not None)
 
 
 def _is_needed_to_start(resource: Resource, dependency: Dependency) -> bool:
@@ -106,9 +152,10 @@ def running_there(view: View, names: tuple[ResourceName, ...], server: ServerNam
 
 def stop_on(view: View, names: tuple[ResourceName, ...], server: ServerName, *, named: bool) -> OnServer:
     """What `stop -n` means: of what is `named` each must run there, if it runs; of what a filter chose, that which does."""
-    local = [name for name in names if view.resources[name].local]
-    if named and local:
-        raise Declined(20010, f"'{local[0]}' is a local resource: it is stopped on every server, without -n")
+    local = tuple(name for name in names if view.resources[name].local)
+    moving = tuple(name for name in names if name not in local)
     if named:
-        return running_there(view, names, server)
-    return OnServer(names=tuple(name for name in names if name not in local and running_on(view, name) in (server, None)))
+        there = running_there(view, moving, server)
+        return OnServer(names=tuple(name for name in names if name in local or name in there.names), elsewhere=there.elsewhere)
+    up = {name for name in local if may_be_running_on(view, name, (server,))}
+    return OnServer(names=tuple(name for name in names if name in up or (name in moving and running_on(view, name) in (server, None))))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from understudy.intent.facts import RUNNING
+from understudy.intent.targets import is_aimed, wanted_on
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Internal, Life, State, Target
@@ -32,10 +33,10 @@ Judge = Callable[[View, ResourceName], Verdict]
 def started(view: View, name: ResourceName) -> Verdict:
     """ONLINE under its present assignment; failed when no candidate is left, or a stop went wrong on the way."""
     resource = view.resources.get(name)
+    if resource is not None and resource.local:
+        return _local_started(view, name, wanted_on(view, name))
     if resource is None or view.target(name) is not Target.ONLINE:
         return Verdict.FAILED
-    if resource.local:
-        return _local_started(view, name)
     assignment = view.assignments.get(name)
     if assignment is None or view.requests_about(name):
         return Verdict.PENDING
@@ -79,19 +80,44 @@ def _surveyed(view: View) -> Ground:
 _last: list[Ground] = []
 
 
-def stopped(view: View, name: ResourceName) -> Verdict:
-    """Nobody holds it and nobody reports it; failed when it is UNKNOWN somewhere or wanted again."""
+@dataclass(frozen=True, slots=True)
+class StartedOn:
+    """A judge: `started`, of a local resource on one server alone."""
+
+    server: ServerName
+
+    def __call__(self, view: View, name: ResourceName) -> Verdict:
+        resource = view.resources.get(name)
+        if resource is None or not resource.local:
+            return started(view, name)
+        return _local_started(view, name, tuple(server for server in wanted_on(view, name) if server == self.server))
+
+
+def stopped(view: View, name: ResourceName, server: ServerName | None = None) -> Verdict:
+    """Nobody holds it and nobody reports it; failed when it is UNKNOWN somewhere or wanted again. Of a local resource: on that server, or
+    wherever it is not wanted."""
     if name not in view.resources:
         return Verdict.DONE
-    if view.target(name) is Target.ONLINE:
+    places, wanted = _to_be_stopped(view, name, server)
+    if wanted:
         return Verdict.FAILED
-    reports = [report for server in view.reports.get(name, {}) if (report := view.report(name, server))]
+    reports = [report for place in places if (report := view.report(name, place))]
     if any(report.state is State.UNKNOWN and report.internal is Internal.STABLE for report in reports):
         return Verdict.FAILED
     assignment = view.assignments.get(name)
     held = assignment is not None and bool(assignment.holders)
     quiet = all(report.state is State.OFFLINE and report.internal is Internal.STABLE for report in reports)
     return Verdict.DONE if quiet and not held else Verdict.PENDING
+
+
+def _to_be_stopped(view: View, name: ResourceName, server: ServerName | None) -> tuple[tuple[ServerName, ...], bool]:
+    """The servers on which a stop is about it, and whether it is wanted there (again)."""
+    reported = tuple(view.reports.get(name, {}))
+    if not view.resources[name].local:
+        return reported, view.target(name) is Target.ONLINE
+    if server is not None:
+        return (server,), view.target_on(name, server) is Target.ONLINE
+    return tuple(place for place in reported if view.target_on(name, place) is not Target.ONLINE), is_aimed(view, name, Target.ONLINE)
 
 
 def stuck(view: View, name: ResourceName, server: ServerName) -> bool:
@@ -105,16 +131,42 @@ class Stopped:
     """A judge: `stopped`, but an instance that was UNKNOWN before has time to be found down."""
 
     unknown: frozenset[ResourceName]
+    server: ServerName | None = None
+    """Of local resources only the instance there."""
 
     @classmethod
-    def since(cls, before: View) -> "Stopped":
+    def since(cls, before: View, server: ServerName | None = None) -> "Stopped":
         """To judge what was stopped from this View on."""
         unknown = {name for name, reports in before.reports.items() if any(report.state is State.UNKNOWN for report in reports.values())}
-        return cls(frozenset(unknown))
+        return cls(frozenset(unknown), server)
 
     def __call__(self, view: View, name: ResourceName) -> Verdict:
-        verdict = stopped(view, name)
+        verdict = stopped(view, name, self.server)
         return Verdict.PENDING if verdict is Verdict.FAILED and name in self.unknown else verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """A judge of a stop on one server: `stopped` of what stops there; of what it displaces, that it has left and is up where it may be."""
+
+    stops: Stopped
+    displaced: tuple[ResourceName, ...]
+    server: ServerName
+
+    def __call__(self, view: View, name: ResourceName) -> Verdict:
+        if name not in self.displaced:
+            return self.stops(view, name)
+        if name not in view.resources or view.target(name) is not Target.ONLINE:
+            return Verdict.DONE
+        left = view.report(name, self.server)
+        gone = left is None or (left.state is State.OFFLINE and left.internal is Internal.STABLE)
+        if not gone:
+            return Verdict.FAILED if stuck(view, name, self.server) else Verdict.PENDING
+        if view.resources[name].local or started(view, name) is not Verdict.PENDING:
+            return Verdict.DONE
+        wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE]
+        may = any(standing.admitted for standing in group_standings(_surveyed(view), wanted))
+        return Verdict.PENDING if may else Verdict.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +183,13 @@ class Moved:
         return Verdict.FAILED if assignment.owner.incarnation == self.before.get(name) else Verdict.DONE
 
 
-def _local_started(view: View, name: ResourceName) -> Verdict:
+def _local_started(view: View, name: ResourceName, places: Sequence[ServerName]) -> Verdict:
+    """On these servers, as far as they are there."""
+    if not places:
+        return Verdict.FAILED  # it is wanted nowhere (any more)
     verdicts = []
     for server, record in view.workers().items():
-        if record.life is not Life.ONLINE:
+        if record.life is not Life.ONLINE or server not in places:
             continue
         report = view.report(name, server)
         if report is not None and report.state in RUNNING and report.internal is Internal.STABLE:

@@ -14,6 +14,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from understudy.errors import LabError
 from understudy.lab.lab import Lab
 from understudy.lab.places import child_environment
 
@@ -63,6 +65,7 @@ class Witness:
             "switches": {server: str(lab.power_file(server)) for server in lab.servers},
         }
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         self._sights: list[Sighting] = []
         self.samples = 0
         self.longest_gap_s = 0.0
@@ -73,18 +76,32 @@ class Witness:
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=child_environment())
         assert self._process.stdout is not None
         self._process.stdout.readline()  # it has begun
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), name="witness", daemon=True)
+        self._reader.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     def stop(self) -> None:
-        """End watching and take in what was seen."""
-        if self._process is None:
+        """End watching and take in what was seen. LabError: who watched had ended before."""
+        if self._process is None or self._reader is None:
             return
-        said, _ = self._process.communicate("stop\n", timeout=30)
-        self._process = None
-        for line in said.splitlines():
+        process, self._process = self._process, None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write("stop\n")
+        status = process.wait(30)
+        self._reader.join(30)
+        process.stdout.close()
+        if status != 0:
+            raise LabError(f"who watched {self._order['address'] or 'resources'} ended with status {status}: what was active is not known")
+
+    def _read(self, stream: IO[str]) -> None:
+        """All along, and by the reader that has read the first line: what came with that line is in it; and a pipe that nobody empties
+        would stop who watches."""
+        for line in stream:
             seen = json.loads(line)
             if "samples" in seen:
                 self.samples, self.longest_gap_s = seen["samples"], seen["longest_gap_s"]

@@ -133,6 +133,7 @@ class Driver:
         self._risen.update(risen(before, view, changed))
         for name in (*view.resources, *self._gone(view)) if changed is None else self._in_order(changed):
             self._see_resource(view, name)
+            self._see_target(before, view, name)
         if changed is None:
             self.ask_all()
             return
@@ -155,6 +156,14 @@ class Driver:
         assignment = view.assignments.get(name)
         if assignment is not None and assignment.epoch > local.budget.assigned and owned_by(assignment, self.incarnation):
             self._keep(happened(local, Renewed(epoch=assignment.epoch)))
+
+    def _see_target(self, before: View, view: View, name: ResourceName) -> None:
+        """An instance of a local resource has no assignment: where another TARGET is wanted, its budget begins afresh."""
+        resource, local = view.resources.get(name), self.locals.get(name)
+        if resource is None or local is None or not resource.local or name not in before.resources:
+            return
+        if before.target_on(name, self.server) is not view.target_on(name, self.server):
+            self._keep(happened(local, Renewed(epoch=0)))
 
     def _gone(self, view: View) -> list[ResourceName]:
         return [known for known in self.locals if known not in view.resources]

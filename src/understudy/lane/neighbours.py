@@ -181,7 +181,7 @@ def down_that_matter(here: Here, resource: Resource) -> tuple[ResourceName, ...]
         for name in _down(here, dependency)
     ]
     weak = [dependency for dependency in resource.start if dependency.kind is DependencyKind.WEAK and "global" in dependency.modifiers]
-    down.extend(name for dependency in weak for name in _down(here, dependency) if here.view.target(name) is Target.ONLINE)
+    down.extend(name for dependency in weak for name in _down(here, dependency) if here.view.target_on(name, here.server) is Target.ONLINE)
     return tuple(dict.fromkeys(down))
 
 
@@ -255,7 +255,7 @@ def wanted_here(here: Here, resource: Resource) -> bool:
     nothing is but its networks, which are only looked at."""
     if here.leaving and not resource.kind.only_looked_at:
         return False
-    if here.view.target(resource.name) is not Target.ONLINE:
+    if here.view.target_on(resource.name, here.server) is not Target.ONLINE:
         return False
     assignment = here.view.assignments.get(resource.name)
     return resource.local or (assignment is not None and assignment.owner is not None and assignment.owner.incarnation == here.incarnation)
@@ -338,7 +338,7 @@ def _coming_up_here(here: Here, name: ResourceName, path: tuple[ResourceName, ..
     mine = resource.local or (assignment is not None and assignment.sole_holder(here.incarnation))
     idle = local.state in (None, State.OFFLINE) and local.budget.failure is None and local.budget.retry_at <= here.now
     able = local.silent < resource.check_failures and not local.cannot
-    if not (mine and here.view.target(name) is Target.ONLINE and idle and able):
+    if not (mine and here.view.target_on(name, here.server) is Target.ONLINE and idle and able):
         return False
     known: BrokenBy = {}
     unmet = [need for need in resource.start if need.kind is DependencyKind.HARD and not _is_met(here, need, known)]

@@ -5,11 +5,13 @@ Called by policy (membership) and the verbs. It never moves a resource; it only 
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from understudy.errors import BadAttribute
 from understudy.model.attributes import Attribute, AttributeKind, check_value
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ServerName, name_trouble
+from understudy.model.servers import ServerRecord
 from understudy.model.view import Pool
 
 GENERIC = PoolName("Generic")
@@ -85,11 +87,16 @@ def validate(pool: Pool, pools: Mapping[PoolName, Pool]) -> None:
         raise BadAttribute(words(20002, pool.min_size, "MIN_SIZE", "only top-level pools claim servers"), code=20002)
 
 
-def membership(pools: Mapping[PoolName, Pool], online: Iterable[ServerName]) -> dict[PoolName, tuple[ServerName, ...]]:
-    """ACTIVE_SERVERS of every pool, Generic and Free included, for the servers that are online."""
+def membership(
+    pools: Mapping[PoolName, Pool], online: Iterable[ServerName], records: Mapping[ServerName, ServerRecord] = MappingProxyType({})
+) -> dict[PoolName, tuple[ServerName, ...]]:
+    """ACTIVE_SERVERS of every pool, Generic and Free included, for the servers that are online. `records`: where operators want them, and
+    which of them are not used: these are in Free."""
     servers = tuple(sorted(set(online)))
-    generic = _generic(pools, servers)
-    members = _top_level(pools, tuple(server for server in servers if server not in generic))
+    used = tuple(server for server in servers if server not in records or records[server].used)
+    generic = _generic(pools, used)
+    rest = tuple(server for server in used if server not in generic)
+    members = _top_level(pools, rest, {server: records[server].pool for server in rest if server in records})
     members[GENERIC] = generic
     taken = {server for active in members.values() for server in active}
     members[FREE] = tuple(server for server in servers if server not in taken)
@@ -103,20 +110,37 @@ def _generic(pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...]) ->
     return tuple(server for server in servers if server in named)
 
 
-def _top_level(pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...]) -> dict[PoolName, tuple[ServerName, ...]]:
-    """First every pool's MIN_SIZE in order of IMPORTANCE, then up to MAX_SIZE in the same order."""
+def _top_level(
+    pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...], wished: Mapping[ServerName, str]
+) -> dict[PoolName, tuple[ServerName, ...]]:
+    """First every pool's MIN_SIZE in order of IMPORTANCE, then up to MAX_SIZE in the same order. A server that an operator wants in a pool
+    goes there if there is room; it goes to another only where that would be below its MIN_SIZE."""
     ranked = sorted((pool for pool in pools.values() if not pool.parent_pools), key=lambda pool: (-pool.importance, pool.name))
     members: dict[PoolName, tuple[ServerName, ...]] = {pool.name: () for pool in ranked}
     free = list(servers)
     lowest = {pool.name: pool.min_size for pool in ranked}
     highest = {pool.name: len(servers) if pool.max_size < 0 else pool.max_size for pool in ranked}
-    for wanted in (lowest, highest):
-        for pool in ranked:
-            room = max(0, wanted[pool.name] - len(members[pool.name]))
-            chosen = _allowed(pool, free)[:room]
-            members[pool.name] = _allowed(pool, [*members[pool.name], *chosen])
-            free = [server for server in free if server not in chosen]
+    places = {server: place for server, place in wished.items() if place in members or place == FREE}
+
+    def fill(pool: Pool, wanted: int, offered: Iterable[ServerName]) -> None:
+        nonlocal free
+        ordered = sorted(_allowed(pool, offered), key=lambda server: _liking(places.get(server), pool.name))
+        chosen = ordered[: max(0, wanted - len(members[pool.name]))]
+        members[pool.name] = _allowed(pool, [*members[pool.name], *chosen])
+        free = [server for server in free if server not in chosen]
+
+    for pool in ranked:
+        fill(pool, lowest[pool.name], free)
+    for pool in ranked:
+        fill(pool, highest[pool.name], [server for server in free if places.get(server) == pool.name])
+    for pool in ranked:
+        fill(pool, highest[pool.name], [server for server in free if server not in places])
     return members
+
+
+def _liking(wished: str | None, pool: PoolName) -> int:
+    """Who is wanted here comes first, who is wanted elsewhere last."""
+    return 1 if wished is None else 0 if wished == pool else 2
 
 
 def _sub_pool(name: PoolName, pools: Mapping[PoolName, Pool], members: dict[PoolName, tuple[ServerName, ...]]) -> tuple[ServerName, ...]:

@@ -28,6 +28,7 @@ class Why(StrEnum):
     GIVEN_BACK = "given-back"  # what gave way to it there
     FELLOW_REFUSED = "fellow-refused"  # the member of the group; `inner` is what refuses it
     RIVAL_NOT_LOOKED = "rival-not-looked"  # what excludes it and was not looked at yet
+    NOT_USED = "not-used"
     DISABLED = "disabled"
     # why it may, and how it ranks
     PREFERRED = "preferred"  # place in the list
@@ -46,6 +47,7 @@ class Why(StrEnum):
     TARGET_OFFLINE = "target-offline"
     NO_CANDIDATE = "no-candidate"
     LAST_RESORT = "last-resort"  # the member that failed
+    ONLY_ASKED_FOR = "only-asked-for"  # the member that failed, the servers it was asked for on
     RECOVERED = "recovered"
     FOUND_RUNNING = "found-running"  # the server
     UNPROVEN = "unproven"  # the holder that is not proved gone

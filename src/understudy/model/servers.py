@@ -23,6 +23,10 @@ class ServerRecord:
     """One per cluster network, in the order of the networks; the most trusted first."""
     witness: bool = False
     """It votes and runs no resources."""
+    pool: str = ""
+    """The top-level server pool, or Free, in which an operator wants it (`crsctl relocate server`); empty: wherever the rules put it."""
+    used: bool = True
+    """Whether resources may be started there (`crsctl set resource use`)."""
     etcd: str = ""
     """MEMBER: it runs a member of the registry's etcd; LEARNER: one that does not count yet; REMOVED: it had one; empty: none, or none that
     commands look after."""

@@ -117,8 +117,7 @@ class IncarnationRecord:
     """An operator or the leader has ended it; true whatever became of it since."""
     forgets: bool = False
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
-    types_anywhere: bool = False
-    """Its daemon reads lists of dependencies in which a type is not the last: until all do, none is registered."""
+    types_anywhere: bool = False  # its daemon reads dependencies in which a type is not the last: until all do, none is registered
     knows_servers: bool = False
     """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
     voter_set: int = 0
@@ -169,6 +168,14 @@ class TargetRecord:
     by: str = ""
     era: int = 1
     """Of the registry in which it was said: of an older one, it is what a copy says."""
+    otherwise: tuple[ServerName, ...] = ()
+    """Of a local resource: the servers on which the other TARGET is wanted (`start -n`, `stop -n`). An older version passes over it."""
+
+    def on(self, server: ServerName | None) -> Target:
+        """What is wanted of the instance on this server."""
+        if server not in self.otherwise:
+            return self.target
+        return Target.OFFLINE if self.target is Target.ONLINE else Target.ONLINE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +216,10 @@ class Assignment:
     """Why it is as it is; None: it was never assigned."""
     era: int = 1
     """Of the registry in which it was decided. Of an older one: what a copy says, not confirmed yet; nobody acts on it."""
-    pulled: str = ""
-    """Of `pullup:always`: which starts were taken into account (`policy/pullup.py`); empty: it is not known."""
-    spread: tuple[Incarnation, ...] = ()
-    """Of `dispersion:active`: who was ONLINE when it was applied last; empty: it is not known."""
+    pulled: str = ""  # of `pullup:always`: which starts were taken into account (`policy/pullup.py`); empty: it is not known
+    spread: tuple[Incarnation, ...] = ()  # of `dispersion:active`: who was ONLINE when it was applied last; empty: it is not known
+    within: tuple[ServerName, ...] = ()
+    """An operator's word about this start: as long as it was not up under this epoch it is tried on no other server. Empty: on any."""
 
     def sole_holder(self, incarnation: Incarnation) -> bool:
         """Whether this incarnation owns it and nobody else may be running it."""
@@ -259,8 +266,7 @@ class Report:
     """Last successful start."""
     guarded: bool = True
     """False: ONLINE with no process in its control group, so that nothing but polling watches it."""
-    tried: int = -1
-    """Epoch under which its last start was begun there; 0: none was. -1: of a version that does not say."""
+    tried: int = -1  # epoch under which its last start was begun there; 0: none was; -1: of a version that does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +314,8 @@ class Request:
     resources: tuple[ResourceName, ...]
     server: ServerName | None = None
     by: str = ""
+    within: tuple[ServerName, ...] = ()
+    """Where the start fails it is tried on these alone (`start -n`, `start -s`); empty: on any. An older leader passes over it."""
 
 
 class Requests(tuple[Request, ...]):
@@ -455,6 +463,11 @@ class View:
         """What is wanted of a resource; OFFLINE as long as nobody said otherwise."""
         record = self.targets.get(resource)
         return Target.OFFLINE if record is None else record.target
+
+    def target_on(self, resource: ResourceName, server: ServerName | None) -> Target:
+        """The same of its instance on this server: of a local resource it may be another one there than elsewhere."""
+        record = self.targets.get(resource)
+        return Target.OFFLINE if record is None else record.on(server)
 
     def requests_about(self, name: ResourceName) -> tuple[Request, ...]:
         """What is asked of a resource and not answered yet."""

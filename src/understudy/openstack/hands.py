@@ -23,8 +23,10 @@ LARGEST = 1 << 20
 MOST_KEYS = 64
 BOOT = "boot:"
 NFT = "nft:"
-"""nft:FAMILY TABLE CHAIN:RULE, a rule of the running firewall."""
-NFT_S = 20
+IPTABLES = {"iptables": "ip", "ip6tables": "ip6"}
+"""nft:FAMILY TABLE CHAIN:RULE, a rule of the running firewall; PROGRAM:CHAIN:RULE, one of these in its table filter (of which family)."""
+RULES = (NFT, *(f"{program}:" for program in IPTABLES))
+FIREWALL_S = 20
 BESIDE = ".understudy-new"
 """Behind the name of what is made, until it is whole and takes its place."""
 RC_FOLDERS = ("etc/rc{}.d", "etc/rc.d/rc{}.d")
@@ -86,7 +88,7 @@ def _look(root: str, place: str, *, keys: bool) -> Json:
     try:
         if place.startswith(BOOT):
             return {"kind": "boot", "links": _boot_links(root, place[len(BOOT) :])}
-        if place.startswith(NFT):
+        if place.startswith(RULES):
             return _rule_state(root, place)
         return _look_at(root, _path(root, place), keys=keys)
     except PlaceRefused as error:
@@ -220,7 +222,7 @@ def _put(root: str, place: str, expect: Json, state: Json) -> Json:
     if place.startswith(BOOT):
         _put_links(root, place[len(BOOT) :], there["links"], state["links"])
         return {"done": True}
-    if place.startswith(NFT):
+    if place.startswith(RULES):
         return {"done": _put_rule(place, there, state)}
     path = _path(root, place)
     match state["kind"]:
@@ -259,8 +261,7 @@ def _write(root: str, path: str, state: Json) -> None:
 
 def _below(path: str) -> str:
     """It is made in a directory that is there."""
-    if not os.path.isdir(os.path.dirname(path)):
-        folder = os.path.dirname(path)
+    if not os.path.isdir(folder := os.path.dirname(path)):
         raise PlaceRefused(f"{folder} is not there: install the package it belongs to, or leave its project out of the site file")
     return path
 
@@ -374,7 +375,7 @@ def _remove(path: str, there: Json) -> None:
 
 
 def _put_links(root: str, unit: str, old: list[list[str]], new: list[list[str]]) -> None:
-    allowed = _boot_folders()
+    allowed = {f"/{pattern.format(level)}" for pattern in RC_FOLDERS for level in "0123456S"}
     for path, _ in new:
         folder, _, name = path.rpartition("/")
         wants = folder.startswith("/etc/systemd/system/") and folder.endswith((".wants", ".requires")) and folder.count("/") == 4
@@ -388,62 +389,76 @@ def _put_links(root: str, unit: str, old: list[list[str]], new: list[list[str]])
             os.unlink(_path(root, path))
 
 
-def _boot_folders() -> set[str]:
-    return {f"/{pattern.format(level)}" for pattern in RC_FOLDERS for level in "0123456S"}
-
-
 def _rule_state(root: str, place: str) -> Json:
     """Absent: no such chain runs, so nothing there filters. Else whether the rule is in it."""
-    handles = _handles(place) if root == "/" else None
-    return {"kind": "absent"} if handles is None else {"kind": "values", "values": {"rule": "there" if handles else "missing"}}
+    there = _rule_there(place) if root == "/" else None
+    return {"kind": "absent"} if there is None else {"kind": "values", "values": {"rule": "there" if there else "missing"}}
 
 
-def _handles(place: str) -> list[str] | None:
-    """Of that rule, as the running chain has it, whatever its comment."""
-    chain, _, rule = place[len(NFT) :].partition(":")
-    if len(chain.split()) != 3 or not rule or "\n" in rule:
+def _rule_there(place: str) -> bool | None:
+    program, _, rest = place.partition(":")
+    chain, _, rule = rest.partition(":")
+    if len(chain.split()) != (3 if place.startswith(NFT) else 1) or not rule or "\n" in rule:
         raise PlaceRefused(f"{place!r} is no rule of a chain")
+    if place.startswith(NFT):
+        handles = _handles(chain, rule)
+        return None if handles is None else bool(handles)
+    if _nft(f"list chain {IPTABLES[program]} filter {chain}") is None:
+        return None
+    return _iptables(program, "-C", chain, rule)
+
+
+def _handles(chain: str, rule: str) -> list[str] | None:
+    """Of that rule, as the running chain has it, whatever its comment."""
     listed = _nft(f"list chain {chain}")
-    found = []
-    for line in (listed or "").splitlines():
-        text, _, handle = line.strip().partition(" # handle ")
-        if text.partition(" comment ")[0] == rule:
-            found.append(handle)
-    return None if listed is None else found
+    lines = (line.strip().partition(" # handle ") for line in (listed or "").splitlines())
+    return None if listed is None else [handle for text, _, handle in lines if text.partition(" comment ")[0] == rule]
 
 
 def _put_rule(place: str, there: Json, state: Json) -> bool:
     """Before all other rules of the chain, or out of it. Nothing else of the rule set is touched, nor loaded again."""
-    chain, _, rule = place[len(NFT) :].partition(":")
+    program, chain, rule = place.split(":", 2)
     wanted = state.get("values", {}).get("rule")
     if there["kind"] == "absent" and wanted == "missing":
         return False  # the chain is gone, and the rule with it
     if wanted not in ("there", "missing") or there["kind"] == "absent":
         raise PlaceRefused(f"{place}: there is no such chain any more")
+    if program in IPTABLES:
+        return _iptables(program, "-I" if wanted == "there" else "-D", chain, rule)
     if wanted == "there":
         _nft(f'insert rule {chain} {rule} comment "understudy openstack"')
-    for handle in (_handles(place) or []) if wanted == "missing" else []:
+    for handle in (_handles(chain, rule) or []) if wanted == "missing" else []:
         _nft(f"delete rule {chain} handle {int(handle)}")
     return True
 
 
+def _iptables(program: str, what: str, chain: str, rule: str) -> bool:
+    """Whether it is so, or was done. Of iptables there are two kinds; this one's rules are those that nft lists."""
+    status, said = _firewall([f"{program}-nft", "-w", "5", what, chain, *rule.split()])
+    if status != 0 and what != "-C":
+        raise PlaceRefused(f"{program}-nft {what} {chain} {rule}: {said}")
+    return status == 0
+
+
 def _nft(command: str) -> str | None:
     """What nft says; None: there is no such thing, or no nft."""
+    status, said = _firewall(["nft", "-a", command])
+    if status != 0 and "No such file or directory" not in said:
+        raise PlaceRefused(f"nft {command}: {said}")
+    return said if status == 0 else None
+
+
+def _firewall(words: list[str]) -> tuple[int, str]:
+    """A program of the firewall's, in English and within a time: status, and what it says, or why it does not."""
     import subprocess
 
     environment = {**os.environ, "LC_ALL": "C", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
     try:
-        done = subprocess.run(["nft", "-a", command], capture_output=True, text=True, timeout=NFT_S, check=False, env=environment)
-    except FileNotFoundError:
-        return None
+        done = subprocess.run(words, capture_output=True, text=True, timeout=FIREWALL_S, check=False, env=environment)
     except (OSError, subprocess.SubprocessError) as error:
-        raise PlaceRefused(f"nft {command}: {error}") from error
-    if done.returncode == 0:
-        return done.stdout
+        return 127, str(getattr(error, "strerror", None) or error)
     said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-    if "No such file or directory" in said[0]:
-        return None
-    raise PlaceRefused(f"nft {command}: {said[0][:200]}")
+    return done.returncode, done.stdout if done.returncode == 0 else said[0][:200]
 
 
 def _settle(root: str) -> Json:

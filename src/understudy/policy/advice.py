@@ -15,11 +15,11 @@ HIGHEST = 1000
 def into_pool(view: View, names: tuple[PoolName, ...], server: ServerName) -> str:
     """What brings the server into the first of these pools that it can be brought into; empty: nothing that is known."""
     online = [name for name, record in view.workers().items() if record.life is Life.ONLINE or name == server]
-    here = membership(view.pools, online)
+    here = membership(view.pools, online, view.servers)
     for name in names:
         pool = view.pools.get(name)
         for changes in () if pool is None else _changes(view.pools, pool, server, here[name]):
-            if server in _after(view.pools, name, changes, online):
+            if server in _after(view, name, changes, online):
                 text = ",".join(f"{key}={value}" for key, value in changes.items())
                 return f'add it: crsctl modify serverpool {name} -attr "{text}"'
     having = sorted(pool for pool, members in here.items() if server in members and pool not in BUILT_IN)
@@ -44,10 +44,11 @@ def _changes(pools: Mapping[PoolName, Pool], pool: Pool, server: ServerName, mem
     yield {"PARENT_POOLS": GENERIC, "MIN_SIZE": "0", **named}
 
 
-def _after(pools: Mapping[PoolName, Pool], name: PoolName, changes: Mapping[str, str], online: list[ServerName]) -> tuple[ServerName, ...]:
+def _after(view: View, name: PoolName, changes: Mapping[str, str], online: list[ServerName]) -> tuple[ServerName, ...]:
+    pools = view.pools
     try:
         changed = build(name, {**attributes_of(pools[name]), **changes})
         validate(changed, pools)
     except BadInput:
         return ()
-    return membership({**pools, name: changed}, online)[name]
+    return membership({**pools, name: changed}, online, view.servers)[name]

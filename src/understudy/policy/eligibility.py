@@ -13,6 +13,7 @@ from understudy.model.resource import Dependency, DependencyKind, Placement, Res
 from understudy.model.state import Life, State, Target
 from understudy.model.view import View
 from understudy.policy.ground import Ground, survey
+from understudy.policy.pooled import is_used
 from understudy.policy.rivals import displaced, rival_of
 
 LAST = 10_000
@@ -103,7 +104,7 @@ def _cannot_act(ground: Ground, members: Sequence[ResourceName], server: ServerN
     return Reason(Why.CANNOT_ACT, (why,))
 
 
-_OF_THE_SERVER = (Why.NEVER_SEEN, Why.NOT_ONLINE, Why.WITNESS, Why.OLD_VOTERS)
+_OF_THE_SERVER = (Why.NEVER_SEEN, Why.NOT_ONLINE, Why.WITNESS, Why.OLD_VOTERS, Why.NOT_USED)
 
 # --- what refuses ---------------------------------------------------------------------------------------------------
 
@@ -116,6 +117,8 @@ def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason |
         return Reason(Why.WITNESS)
     if life is None:
         return Reason(Why.NEVER_SEEN)
+    if not is_used(ground.view, server) and not ground.owns(server, resource.name):
+        return Reason(Why.NOT_USED)
     # a rule about the place is said first, being the more lasting one; but who is in Free or Generic shows only while it is ONLINE
     shows = life is Life.ONLINE or resource.placement is not Placement.BALANCED or bool(resource.server_pools)
     if shows and (placed := _placement_refusal(ground, resource, server)) is not None:
@@ -195,7 +198,9 @@ def _in_pools(ground: Ground, resource: Resource, pools: tuple[PoolName, ...], s
 
 def _may_be_in(ground: Ground, pool: PoolName, server: ServerName) -> bool:
     """Whether the server could be in this pool if no other pool, and no other server, came before it."""
-    record = ground.view.pools.get(pool)
+    record, wished = ground.view.pools.get(pool), ground.view.servers.get(server)
+    if wished is not None and wished.pool not in ("", pool) and server in ground.pools.get(PoolName(wished.pool), ()):
+        return False  # an operator has moved it
     if record is None or record.server_names:
         return record is not None and server in record.server_names
     return not record.parent_pools and server not in ground.pools.get(GENERIC, ())
@@ -214,7 +219,7 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
         elif dependency.same_server:
             other = ground.view.resources.get(ResourceName(dependency.entity))
             if other is not None and other.local and not (ground.online_here(other.name, server) or _coming(ground, other.name, server)):
-                down = ground.view.target(other.name) is Target.ONLINE
+                down = ground.view.target_on(other.name, server) is Target.ONLINE
                 return Reason(Why.NETWORK_DOWN if down else Why.NETWORK_STOPPED, (other.name,))
     if not ground.owns(server, resource.name) and (unlooked := _rival_not_looked_at(ground, resource, server)) is not None:
         return Reason(Why.RIVAL_NOT_LOOKED, (unlooked,))
@@ -225,7 +230,7 @@ def _coming(ground: Ground, name: ResourceName, server: ServerName) -> bool:
     """Whether it is not up on this server, and is to come up there: wanted, its own, and it has not failed there. The lane of whoever needs
     it waits for it. A network is only looked at: nothing here brings it up."""
     resource = ground.view.resources.get(name)
-    if resource is None or not resource.enabled or resource.kind.only_looked_at or ground.view.target(name) is not Target.ONLINE:
+    if resource is None or not resource.enabled or resource.kind.only_looked_at or ground.view.target_on(name, server) is not Target.ONLINE:
         return False
     report = ground.view.report(name, server)
     if report is not None and (report.failure is not None or report.state is State.UNKNOWN):

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from understudy.model.maps import KEPT, differing
 from understudy.model.namers import Trait, with_trait
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
-from understudy.model.pools import membership
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State
 from understudy.model.types import descent
 from understudy.model.view import Assignment, IncarnationRecord, Request, View
 from understudy.policy.eras import remembered
+from understudy.policy.pooled import members_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +142,11 @@ def _load(resources: Mapping[ResourceName, Resource], name: ResourceName) -> int
 def survey(view: View) -> Ground:
     """Look the View over once."""
     present, owned = view.present(), _owned(view)
-    online = [server for server, record in view.workers().items() if record.life is Life.ONLINE]
     by_type = ResourcesByType(view)
     return Ground(
         view=view,
         present=present,
-        pools=membership(view.pools, online),
+        pools=members_now(view),
         by_type=by_type,
         rivals=rivals_of(view, by_type),
         requests=requests_of(view),

@@ -84,7 +84,7 @@ def runs_at(view: View, name: ResourceName) -> ServerName | None:
 
 def _matters(before: View, after: View) -> bool:
     """Whether anything differs that a decision, or a lane's rule about neighbours, looks at: most changes are of timeouts and intervals."""
-    if before.pools != after.pools or before.types != after.types:
+    if before.pools != after.pools or before.types != after.types or before.servers != after.servers:
         return True
     changed = differing(before.resources, after.resources)
     if any(name not in before.resources or name not in after.resources for name in changed):

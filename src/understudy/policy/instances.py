@@ -55,11 +55,10 @@ def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
 
 
 def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:
-    target = view.target(resource.name)
     for server, record in view.workers().items():
         if record.life in ALIVE:
             report = view.report(resource.name, server)
-            yield _instance(resource, target, report, server, None)
+            yield _instance(resource, view.target_on(resource.name, server), report, server, None)
 
 
 def _cluster_instance(view: View, resource: Resource) -> Instance:

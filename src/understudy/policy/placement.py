@@ -18,7 +18,7 @@ from understudy.policy.eras import confirmed, must_wait
 from understudy.policy.ground import Ground
 from understudy.policy.liveness import without_proven
 from understudy.policy.plan import Note, Step
-from understudy.policy.recovery import candidates_left, failed_here, forgiven, found_running, must_wait_for_proof
+from understudy.policy.recovery import asked_for_on, candidates_left, failed_here, forgiven, found_running, must_wait_for_proof
 from understudy.policy.spread import apart_from, applied, is_due
 
 
@@ -33,6 +33,8 @@ class Choice:
     last_resort: bool = False
     keep: bool = False
     """Leave owners as they are."""
+    within: tuple[ServerName, ...] = ()
+    """Where the start that follows from it is tried; empty: anywhere."""
 
 
 def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
@@ -132,7 +134,7 @@ def _as_requested(case: Case, request: Request) -> tuple[Choice | None, Note | N
     reason = Reason(Why.REQUESTED, (request.by,) if request.by else ())
     if request.server is not None:
         if request.server in case.admitted:
-            return _at(case.admitted[request.server], reason, clears_tried=True), None
+            return replace(_at(case.admitted[request.server], reason, clears_tried=True), within=request.within), None
         refused = next((standing for standing in case.standings if standing.server == request.server), None)
         return None, _refusal(request, request.server, Reason(Why.NEVER_SEEN) if refused is None else refused.reason)
     if request.verb == "relocate":
@@ -156,11 +158,13 @@ def _by_rule(case: Case) -> Choice:
     failed = failed_here(case)
     if case.home is not None and failed is None:
         return _stay_or_return(case, case.home)
-    if left := candidates_left(case, besides=case.home):
+    only = () if failed is None else asked_for_on(case, failed)
+    if left := [standing for standing in candidates_left(case, besides=case.home) if not only or standing.server in only]:
         why = Reason(Why.FAILED_THERE, (failed, case.home)) if failed and case.home else _why_anew(case)
-        return _at(left[0], why)
+        return replace(_at(left[0], why), within=only)
     if case.home is not None and failed is not None:
-        return _at(case.admitted[case.home], Reason(Why.LAST_RESORT, (failed,)), last_resort=True)
+        reason = Reason(Why.ONLY_ASKED_FOR, (failed, *only)) if only else Reason(Why.LAST_RESORT, (failed,))
+        return _at(case.admitted[case.home], reason, last_resort=True)
     if case.admitted:  # home is gone, and it failed everywhere else before: better tried again than not at all
         return _at(next(iter(case.admitted.values())), _why_anew(case), clears_tried=True)
     # nobody is admitted: what can run stays where it runs, unless its server must not have it at all
@@ -233,14 +237,14 @@ def _assigned(ground: Ground, before: Assignment, choice: Choice) -> Assignment:
     owner = Holder(server=choice.server, incarnation=choice.incarnation, epoch=epoch)
     holders = (*(holder for holder in before.holders if holder.incarnation != choice.incarnation), owner)
     reason = _reason_here(ground, before, choice)
-    return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=reason)
+    return replace(before, owner=owner, holders=holders, epoch=epoch, tried=tried, last_resort=False, reason=reason, within=choice.within)
 
 
 def _owned_by_nobody(ground: Ground, before: Assignment, choice: Choice, tried: tuple[Incarnation, ...]) -> Assignment:
     if before.owner is None:
-        return replace(before, tried=tried, last_resort=choice.last_resort, reason=choice.reason)
+        return replace(before, tried=tried, last_resort=choice.last_resort, reason=choice.reason, within=())
     epoch = ground.view.next_epoch(before.epoch)
-    return replace(before, owner=None, epoch=epoch, tried=tried, last_resort=choice.last_resort, reason=choice.reason)
+    return replace(before, owner=None, epoch=epoch, tried=tried, last_resort=choice.last_resort, reason=choice.reason, within=())
 
 
 def _reason_here(ground: Ground, before: Assignment, choice: Choice) -> Reason:
@@ -259,7 +263,9 @@ def _kept(ground: Ground, before: Assignment, choice: Choice, tried: tuple[Incar
         assert before.owner is not None
         owner = replace(before.owner, epoch=ground.view.next_epoch(before.epoch))
         holders = tuple(owner if holder.incarnation == owner.incarnation else holder for holder in before.holders)
-        return replace(before, owner=owner, holders=holders, epoch=owner.epoch, tried=(), last_resort=False, reason=choice.reason)
+        return replace(
+            before, owner=owner, holders=holders, epoch=owner.epoch, tried=(), last_resort=False, reason=choice.reason, within=choice.within
+        )
     if choice.last_resort:
         return replace(before, tried=tried, last_resort=True, reason=choice.reason)
     if before.last_resort and report is not None and report.state is State.ONLINE and report.failure is None:
@@ -276,7 +282,7 @@ def _not_wanted(ground: Ground, before: Assignment) -> Assignment:
         return before
     epoch = before.epoch if before.owner is None else ground.view.next_epoch(before.epoch)
     reason = Reason(Why.DISABLED if disabled else Why.TARGET_OFFLINE)
-    return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason)
+    return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason, within=())
 
 
 def _own_report(ground: Ground, before: Assignment) -> Report | None:

@@ -25,6 +25,13 @@ def failed_here(case: Case) -> ResourceName | None:
     return None
 
 
+def asked_for_on(case: Case, name: ResourceName) -> tuple[ServerName, ...]:
+    """Where alone an operator wanted the start that has failed; empty: anywhere. What has been up since then is moved as always."""
+    report = None if case.home is None else case.ground.view.report(name, case.home)
+    never_up = report is not None and report.failure is not None and report.failure.kind == "start"
+    return case.held[name].within if never_up else ()
+
+
 def candidates_left(case: Case, *, besides: ServerName | None) -> list[Standing]:
     """Admitted servers on which no member has failed since it last proved itself, best first.
 

@@ -29,6 +29,7 @@ _SENTENCES: dict[Why, str] = {
     Why.EXCLUDED: "{0} runs there and the two exclude each other",
     Why.GIVEN_BACK: "it failed there, and {0}, which it preempts, has no other server",
     Why.RIVAL_NOT_LOOKED: "it has not checked yet whether {0} runs there, and the two exclude each other",
+    Why.NOT_USED: "no resources are started there (crsctl set resource use 0)",
     Why.DISABLED: "the resource is disabled (ENABLED=0)",
     Why.PREFERRED: "it is number {0} among the favoured servers",
     Why.POSSIBLE: "its placement allows it",
@@ -46,6 +47,7 @@ _SENTENCES: dict[Why, str] = {
     Why.TARGET_OFFLINE: "its TARGET is OFFLINE",
     Why.NO_CANDIDATE: "no server may run it now",
     Why.LAST_RESORT: "{0} has failed on every candidate; it is tried again here, with growing pauses",
+    Why.ONLY_ASKED_FOR: "{0} failed where an operator asked for it, and is tried nowhere else",
     Why.RECOVERED: "it came up again after it had failed on every candidate",
     Why.FOUND_RUNNING: "it was found running on {0}",
     Why.UNPROVEN: "{0} may still be running it",
@@ -69,6 +71,7 @@ _REMEDIES: dict[Why, str] = {
     Why.EXCLUDED: "stop or relocate {0}",
     Why.GIVEN_BACK: "mend what failed; then crsctl stop resource {0}, or let another server run it",
     Why.RIVAL_NOT_LOOKED: "nothing to do: the check of {0} is under way",
+    Why.NOT_USED: "on {server}: crsctl set resource use 1",
     Why.DISABLED: "crsctl modify resource ... -attr ENABLED=1",
 }
 

@@ -12,6 +12,7 @@ from understudy.lane.seen import Seen, seen
 from understudy.lane.steps import Check, Release, Wait, WaitsFor
 from understudy.model.dependencies import print_entity
 from understudy.model.names import ResourceName, ServerName, short
+from understudy.model.reasons import Why
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.view import Assignment, Failure, Holder, Report, View
@@ -161,7 +162,7 @@ class Waits:
                 return Cause(text=self._the_leader(f"to take it back from {server}"), under_way=True)
             case WaitsFor.REGISTRY_WENT_BACK:
                 return Cause(text="it to be known again what runs where: the registry went back")
-            case WaitsFor.DISABLED if view.target(name) is Target.ONLINE and (report is None or report.state is State.OFFLINE):
+            case WaitsFor.DISABLED if view.target_on(name, server) is Target.ONLINE and (report is None or report.state is State.OFFLINE):
                 return Cause(text=f"ENABLED=1: it is disabled, and nothing is done about it on {server}", passing=False)
             case WaitsFor.STUCK | WaitsFor.GAVE_UP_HERE | WaitsFor.RETRY_LATER:
                 return self._failed(step.why, name, server)
@@ -186,13 +187,16 @@ class Waits:
             return Cause(text=text, passing=False)
         if why is WaitsFor.GAVE_UP_HERE:
             return Cause(text=self._the_leader(f"to choose another server: it failed on {server}{because}"))
-        return Cause(text=f"the next try on {server}, with growing pauses: it failed on every candidate{because}", passing=False)
+        assignment = self.ground.view.assignments.get(name)
+        asked = assignment is not None and assignment.reason is not None and assignment.reason.why is Why.ONLY_ASKED_FOR
+        where = "there" if self.ground.view.resources[name].local else "where it was asked for" if asked else "on every candidate"
+        return Cause(text=f"the next try on {server}, with growing pauses: it failed {where}{because}", passing=False)
 
     def _dependents(self, names: tuple[ResourceName, ...], server: ServerName, deep: int) -> Cause:
         """Who depends on it stops first. One that is to go on running holds it up without end."""
         first, view = names[0], self.ground.view
         own = self.lane(first, server, deep=deep - 1) if deep else None
-        wanted = view.target(first) is Target.ONLINE
+        wanted = view.target_on(first, server) is Target.ONLINE
         also = "" if len(names) == 1 else f" (and {len(names) - 1} more)"
         text = f"'{first}'{also} on {server} to stop first, which depends on it"
         if own is None and wanted:
@@ -233,8 +237,9 @@ class Waits:
             return Cause(text=f"{text}: {why}", passing=False)
         if not resource.enabled:
             return Cause(text=f"{text}: it is disabled (crsctl modify resource {name} -attr ENABLED=1)", passing=False)
-        if view.target(name) is not Target.ONLINE:
-            return Cause(text=f"{text}: its TARGET is OFFLINE (crsctl start resource {name})", passing=False)
+        if view.target_on(name, server) is not Target.ONLINE:
+            there = f" -n {server}" if view.target(name) is Target.ONLINE else ""
+            return Cause(text=f"{text}: its TARGET is OFFLINE (crsctl start resource {name}{there})", passing=False)
         own = self._of_other(name, server, deep)
         if own is None and up and here is None:
             return Cause(text=f"{text}: it runs on {up[0].server}", passing=False)

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from understudy.errors import UnderstudyError
-from understudy.model.names import Incarnation, ResourceName
+from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.reasons import code_of, read_reason
 from understudy.model.servers import ServerRecord
 from understudy.model.view import (
@@ -205,6 +205,7 @@ class _StoredAssignment(msgspec.Struct, kw_only=True):
     pulled: str | msgspec.UnsetType = msgspec.UNSET
     spread: tuple[Incarnation, ...] | msgspec.UnsetType = msgspec.UNSET
     """Both are written where there is something to say, which is seldom."""
+    within: tuple[ServerName, ...] = ()
 
 
 def _as_stored(record: Record) -> Any:
@@ -213,6 +214,7 @@ def _as_stored(record: Record) -> Any:
     return _StoredAssignment(
         resource=record.resource, epoch=record.epoch, owner=record.owner, holders=record.holders, proofs=record.proofs,
         tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), era=record.era,
+        within=record.within,
         pulled=record.pulled or msgspec.UNSET, spread=record.spread or msgspec.UNSET,
     )  # fmt: skip
 
@@ -223,6 +225,7 @@ def _as_known(stored: Any) -> Any:
         return Assignment(
             resource=stored.resource, epoch=stored.epoch, owner=stored.owner, holders=stored.holders, proofs=stored.proofs,
             tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), era=stored.era,
+            within=stored.within,
             pulled=stored.pulled or "", spread=stored.spread or (),
         )  # fmt: skip
     if isinstance(stored, IncarnationRecord) and not stored.evicted and stored.proof.startswith(_EVICTED):

@@ -71,6 +71,16 @@ def start_target() -> None:
             raise Refused(words(20286, why), code=20286)
 
 
+def at_boot(*, begins: bool) -> str:
+    """From now on it begins at each boot, or at none; nothing is started or stopped. Why that could not be said; empty: it was."""
+    return _systemctl("enable" if begins else "disable", TARGET)
+
+
+def begins_at_boot() -> bool:
+    """Whether systemd begins it at a boot."""
+    return _systemctl("is-enabled", TARGET) == ""
+
+
 def stop_target() -> None:
     """Now, in order, and at no boot any more. Refused."""
     if why := _systemctl("disable", "--now", TARGET, within_s=_STOPPING_S):

@@ -12,7 +12,7 @@ from understudy.intent.voters import SIZES
 from understudy.kinds.network import network_name
 from understudy.model.names import ResourceName
 from understudy.ports import ActionName
-from understudy.sim import rotating
+from understudy.sim import instances, rotating
 from understudy.sim.backups import AGAIN_LEASES, COPY_EVERY_S, Restores
 from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
@@ -397,8 +397,7 @@ class Faults:
         if not self.drawn.names or verb < 2:
             world.tries(self.drawn.add_group)
             return
-        name = picks.any_of(self.drawn.names)
-        server = world.machines[picks.any_of(list(world.machines))]
+        name, server = picks.any_of(self.drawn.names), world.machines[picks.any_of(list(world.machines))]
         if verb == 18:
             self._leave(server, fault.lasts, pick)
         else:
@@ -495,6 +494,7 @@ HAPPENS: Mapping[str, Callable[[Faults, Fault, Picks], None]] = {
     "set_backs": Faults._set_back,
     "restores": Faults._restore,
     "rotations": Faults._rotate,
+    "instances": lambda faults, _, picks: instances.come_and_go(faults.world, NETWORK, picks, faults._undo_later),
     "voter_changes": Faults._change_voters,
 }
 """Of each fault that a script may hold: what it does."""

@@ -56,6 +56,8 @@ class Options:
     """Times that the registry is lost, or everything is, and a backup restored; or that one is restored into a registry that lives."""
     rotations: float = 0.0
     """Times that the guards' key is exchanged."""
+    instances: float = 0.0
+    """Operators who stop the network's instance on one server (`stop -n`), and start it again later."""
     pair_cuts: float = 0.0
     """Cuts between two servers alone, on all networks, one way or both: others still receive from each of them."""
     edits: float = 0.0
@@ -112,15 +114,16 @@ class Options:
     @staticmethod
     def of_seed(seed: int) -> "Options":
         """The same; in every other world the registry has members on the voters, in every third the voters change, in every third groups
-        have other kinds of dependency, in some backups are restored, or the guards' key is exchanged. (Apart from `draw`, whose worlds
-        tests know by seed.)"""
+        have other kinds of dependency, in some backups are restored, the guards' key is exchanged, or instances of the network are
+        stopped one by one. (Apart from `draw`, whose worlds tests know by seed.)"""
         drawn = Options.draw(seed)
         if dice(seed, "voters").random() < 1 / 3:
             drawn = replace(drawn, voter_changes=2.0)
         drawn = replace(drawn, members=drawn.voters) if dice(seed, "registry").random() < 0.5 else drawn
         drawn = replace(drawn, kinds=0.5) if dice(seed, "dependencies").random() < 1 / 3 else drawn
         drawn = replace(drawn, restores=0.5) if dice(seed, "backups").random() < 0.2 else drawn
-        return replace(drawn, rotations=1.0) if dice(seed, "keys").random() < 0.25 else drawn
+        drawn = replace(drawn, rotations=1.0) if dice(seed, "keys").random() < 0.25 else drawn
+        return replace(drawn, instances=2.0) if dice(seed, "instances").random() < 0.25 else drawn
 
     def with_given(self, given: str) -> "Options":
         """With one of them as given: `loss=0.1`. BadInput names what there is."""

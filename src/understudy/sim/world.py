@@ -300,14 +300,16 @@ class World:
     def start(self, *names: str, on: str | None = None) -> None:
         """`crsctl start resource -f`; wanted even if nobody can run it now."""
         server = None if on is None else ServerName(on)
-        command = StartCommand(names=tuple(map(ResourceName, names)), server=server, force=True, again=True)
+        known, within = tuple(map(ResourceName, names)), () if server is None else (server,)
+        command = StartCommand(names=known, server=server, force=True, again=True, within=within)
         what = f"starts {' '.join(names)}{f' on {on}' if on else ''}"
         self.command(what, lambda view, operator: start(view, command, operator).edit)
 
-    def stop(self, *names: str) -> None:
-        """`crsctl stop resource -f`: also what depends on it."""
-        known = tuple(map(ResourceName, names))
-        self.command(f"stops {' '.join(names)}", lambda view, operator: stop(view, known, operator, force=True).edit)
+    def stop(self, *names: str, on: str | None = None) -> None:
+        """`crsctl stop resource -f`: also what depends on it; of local resources on one server alone."""
+        known, server = tuple(map(ResourceName, names)), None if on is None else ServerName(on)
+        what = f"stops {' '.join(names)}{f' on {on}' if on else ''}"
+        self.command(what, lambda view, operator: stop(view, known, operator, force=True, server=server).edit)
 
     def relocate(self, name: str, to: str | None = None) -> None:
         """`crsctl relocate resource -f`."""

@@ -6,7 +6,10 @@ from understudy import __version__
 from understudy.cli import client
 from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place
 
-VERBS = ("add", "check", "delete", "eval", "getperm", "modify", "relocate", "restart", "setperm", "start", "stat", "stop")
+VERBS = (
+    "add", "check", "config", "debug", "delete", "disable", "enable", "eval", "get", "getperm", "modify", "query", "relocate", "restart",
+    "set", "setperm", "start", "stat", "stop", "unset",
+)  # fmt: skip
 _SAME = {"status": "stat", "res": "resource", "sp": "serverpool", "srvpool": "serverpool"}
 _USAGE = f"""Usage: crsctl <verb> <object> [names] [options]
   verbs: {", ".join(VERBS)} (status is stat, res is resource)
@@ -57,6 +60,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
         print(f"  see: {command.title} -h", file=sys.stderr)
         return _failed(title)
+    if command.runner:
+        module = __import__(f"understudy.cli.crsctl.{command.runner}", fromlist=["run"])
+        status: int = module.run(command, body, server, certificate)
+        return status
     return client.run(command.verb, body, server=server, certificate=certificate, title=title)
 
 

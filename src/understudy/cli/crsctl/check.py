@@ -23,14 +23,29 @@ COMMANDS = {
         example="crsctl check crs",
         options={"--json": JSON},
     ),
+    "css": Command(
+        "crsctl check css",
+        "check-css",
+        about="Whether this server holds its lease: it is a member of the cluster.",
+        example="crsctl check css",
+        options={},
+    ),
+    "evm": Command(
+        "crsctl check evm",
+        "check-evm",
+        about="Whether this server receives the events of the cluster.",
+        example="crsctl check evm",
+        options={},
+    ),
     "has": Command(
         "crsctl check has", "check-has", about="Whether the daemon answers.", example="crsctl check has", options={"--json": JSON}
     ),
     "resource": Command(
         'crsctl check resource {name ... | -w "filter"}',
         "check-resource",
-        about="Has resources checked at once on this server; prints nothing.",
-        example="crsctl check resource mysqld",
+        about="Has resources checked at once, on this server or the one that -n names; prints nothing.",
+        example="crsctl check resource mysqld\ncrsctl check resource mysqld -n ctr2",
         options={"-w": FILTER, "-n": SERVER, "-k": CARDINALITY, "-d": DEGREE},
+        runner="elsewhere",
     ),
 }

@@ -15,11 +15,11 @@ _FAIL = 'crsctl eval fail resource {name ... | -w "filter"}'
 
 def _of(command: Command, about: str, **more: Option) -> Command:
     """The same command, rehearsed."""
-    skipped = {"--dry-run", "--json", "-i", "-env", "-l", "-k", "-d"}
+    skipped = {"--dry-run", "--json", "-i", "-env", "-l", "-k", "-d", "-begin", "-end"}
     options = {name: option for name, option in command.options.items() if name not in skipped}
     words = command.usage.split(" ", 1)[1]
     return _rehearsed(
-        f"crsctl eval {words}", command.verb, about, command.example.replace("crsctl ", "crsctl eval ", 1), {**options, **more}
+        f"crsctl eval {words}", command.verb, about, command.example.replace("crsctl ", "crsctl eval "), {**options, **more}
     )
 
 
@@ -52,6 +52,11 @@ COMMANDS = {
     "modify resource": _of(modify.COMMANDS["resource"], "What changing attributes would stop, move or restart."),
     "modify serverpool": _of(modify.COMMANDS["serverpool"], "What changing a server pool would stop or move.", **_ADMIN),
     "relocate resource": _of(relocate.COMMANDS["resource"], "What moving resources would do."),
+    "relocate server": _rehearsed(
+        "crsctl eval relocate server <name ...>", "relocate-server", "Refused: which servers a pool has follows from the pools.",
+        "crsctl eval relocate server ctr4 -to web_sp",
+        {"-to": Option("pool", "to this pool", kind=VALUE, metavar="pool"), "-f": FORCE, **_ADMIN},
+    ),
     "start resource": _of(start.COMMANDS["resource"], "What starting resources would do."),
     "stop resource": _of(stop.COMMANDS["resource"], "What stopping resources would do."),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """crsctl stop."""
 
-from understudy.cli.crsctl.common import CHOSEN, LEFT, NAMES, SERVER
-from understudy.cli.options import VALUES, Command, Option
+from understudy.cli.crsctl.common import CHOSEN, LEFT, NAMES
+from understudy.cli.options import VALUE, VALUES, Command, Option
 
 AT_ONCE = Option("force", "at once: everything is killed and starts elsewhere")
 
@@ -29,7 +29,11 @@ COMMANDS = {
         f"crsctl stop resource {NAMES}",
         "stop-resource",
         about="Stops resources; TARGET becomes OFFLINE. Refused while something that needs them runs, unless -f stops that first.",
-        example="crsctl stop resource mysqld",
-        options={**CHOSEN, "-n": SERVER, "-l": LEFT},
+        example="crsctl stop resource mysqld\ncrsctl stop resource agent -n ctr3",
+        options={
+            **CHOSEN,
+            "-n": Option("server", "only what runs on this server; of a local resource its instance there", kind=VALUE, metavar="server"),
+            "-l": LEFT,
+        },
     ),
 }

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ASKING = ("cluster", "explain", "history", "server", "status", "whatif")
+ASKING = ("cluster", "explain", "history", "network", "server", "status", "whatif")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
 OWN = ("demo", "lab", "openstack", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
@@ -46,6 +46,8 @@ _USAGE = f"""Usage: understudy <command> [options]
   help NUMBER           what a message means, as UND-0026, and what to do
   history               what happened, in order, with causes and milliseconds
   lab                   a whole cluster on this machine
+  network add, list, remove
+                        networks for virtual addresses, while everything runs on
   openstack init, plan, apply, verify, undo
                         an OpenStack control plane for this cluster to keep available, from one file
   server evict NAME     grant a server no lease any more: what it holds is moved off

@@ -6,7 +6,6 @@ named what is to be done; 2: it cannot be said (a server is not reached, there a
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from understudy.openstack.core.wanted import WantedKeys
     from understudy.openstack.ground import ServerGround
     from understudy.openstack.keys import KeysOutcome
+    from understudy.openstack.watching import FoldersWatched
 
 _LONGEST_NOTE = 300
 """Characters: more is not shown of a resource."""
@@ -36,7 +36,7 @@ def add_options(name: str, command: argparse.ArgumentParser) -> bool:
     command.set_defaults(run={"keys": _keys, "rotate-keys": _rotate}[name])
     command.add_argument("--dry-run", action="store_true", help="show what would be done; change nothing")
     if name == "keys":
-        command.add_argument("--every", type=_seconds, metavar="SECONDS", help="go on, and look so often")
+        command.add_argument("--every", type=_seconds, metavar="SECONDS", help="go on: look so often, and when keys change here")
         command.add_argument("--note", metavar="FILE", default="", help="with --every: the status and one line, after each look")
         command.add_argument("--servers", metavar="NAME,NAME", default="", help="instead of a site file: these servers of the cluster")
         command.add_argument("--release", default="", help="with --servers: which OpenStack they have")
@@ -66,7 +66,8 @@ def _keys(arguments: argparse.Namespace) -> int:
         return _said(_look(arguments), arguments)
     if arguments.chosen:
         raise BadInput("--every and --from: whose keys are right is decided once; leave one of them out")
-    _wanted(arguments)  # what is wrong with the command is said now
+    wanted, _ = _wanted(arguments)  # what is wrong with the command is said now
+    watched = _watched(wanted, arguments.trees)
     before = ""
     while True:  # until its resource is stopped
         try:
@@ -81,7 +82,16 @@ def _keys(arguments: argparse.Namespace) -> int:
             before = text
         if arguments.note:
             write_file(NewFile(arguments.note, f"{text}\n", 0o644))
-        time.sleep(arguments.every)
+        watched.wait(arguments.every)
+
+
+def _watched(wanted: "Sequence[WantedKeys]", trees: str | None) -> "FoldersWatched":
+    """The keys of this server; what another server changes is seen by looking. Of trees all are here."""
+    from understudy.openstack.watching import FoldersWatched
+
+    if trees:
+        return FoldersWatched([f"{trees}/{holder}{item.place}" for item in wanted for holder in item.holders])
+    return FoldersWatched([item.place for item in wanted])
 
 
 def _look(arguments: argparse.Namespace) -> "list[KeysOutcome]":

@@ -15,10 +15,15 @@ from understudy.errors import BadInput
 from understudy.model.messages import line
 
 if TYPE_CHECKING:
+    from understudy.openstack.apart import WorkReport
     from understudy.openstack.core.moving import DataMove
 
 EVERY_S = 2.0
 """Between two lines of progress."""
+SAY_S = 1.0
+STALL_S = 600.0
+"""When nothing has been read, written or listed for so long, the share is taken for dead. A slow one writes what the kernel has kept for it
+when a file is flushed."""
 
 
 def add_move(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
@@ -58,27 +63,61 @@ def move_data(arguments: argparse.Namespace) -> int:
 
 
 def _moved(move: "DataMove", server: str, *, quiet: bool) -> dict[str, object]:
+    from understudy.openstack.apart import Stalled, apart
     from understudy.openstack.core.moving import ASIDE
-    from understudy.openstack.moving import DataMover, LinuxMounts, MoveRefused
 
     progress = _MoveProgress(move.name)
-    result: dict[str, object] = {"name": move.name, "files": 0, "bytes": 0, "remarks": [], "left": ""}
     try:
-        moved = DataMover(move, server, LinuxMounts(), report=progress.more, step=progress.step).run()
-    except (MoveRefused, OSError) as error:
-        why = str(error) if isinstance(error, MoveRefused) else f"{error.filename or move.export}: {error.strerror or error}"
-        text = line(20449, move.name, why)
-        result |= {"left": why}
+        result = apart(lambda say: _in_child(move, server, say), progress.received, STALL_S)
+    except Stalled as error:
+        why = f"{move.export} does not answer, perhaps: {error}; the same command goes on when it does"
+        result = {"name": move.name, "files": 0, "bytes": 0, "remarks": [], "left": why}
+    remarks = "".join(f"; {remark}" for remark in result["remarks"])
+    if result["left"]:
+        text = line(20449, move.name, result["left"])
+    elif result["files"]:
+        text = line(20447, move.name, result["files"], result["bytes"], f"{move.export}{remarks}", f"{move.path}{ASIDE}")
     else:
-        result |= {"files": moved.files, "bytes": moved.size, "remarks": list(moved.remarks)}
-        remarks = "".join(f"; {remark}" for remark in moved.remarks)
-        if moved.files:
-            text = line(20447, move.name, moved.files, moved.size, f"{move.export}{remarks}", f"{move.path}{ASIDE}")
-        else:
-            text = line(20448, move.name, remarks)
+        text = line(20448, move.name, remarks)
     if not quiet:
         print(text, flush=True)
     return result
+
+
+def _in_child(move: "DataMove", server: str, say: "Callable[[WorkReport], None]") -> "WorkReport":
+    """What is done in a process of its own, as the share may stop to answer: what has come of it."""
+    from understudy.openstack.moving import DataMover, LinuxMounts, MoveRefused
+
+    result: WorkReport = {"name": move.name, "files": 0, "bytes": 0, "remarks": [], "left": ""}
+    report = _Sparing(say)
+    try:
+        moved = DataMover(move, server, LinuxMounts(), report=report.more, step=report.step).run()
+    except (MoveRefused, OSError) as error:
+        why = str(error) if isinstance(error, MoveRefused) else f"{error.filename or move.export}: {error.strerror or error}"
+        return result | {"left": why}
+    return result | {"files": moved.files, "bytes": moved.size, "remarks": list(moved.remarks)}
+
+
+class _Sparing:
+    """Says every step, and every second what is more."""
+
+    def __init__(self, say: "Callable[[WorkReport], None]") -> None:
+        self._say = say
+        self._files = self._bytes = 0
+        self._next = 0.0
+
+    def step(self, what: str) -> None:
+        """Something else begins."""
+        self._say({"step": what})
+        self._files = self._bytes = 0
+
+    def more(self, files: int, size: int) -> None:
+        """Of the present step."""
+        self._files, self._bytes = self._files + files, self._bytes + size
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + SAY_S
+            self._say({"files": self._files, "bytes": self._bytes})
+            self._files = self._bytes = 0
 
 
 class _MoveProgress:
@@ -89,13 +128,18 @@ class _MoveProgress:
         self._files = self._bytes = 0
         self._next = time.monotonic() + EVERY_S
 
-    def step(self, what: str) -> None:
-        """Something else begins."""
+    def received(self, said: "WorkReport") -> None:
+        """From where it is done."""
+        if "step" in said:
+            self._step(said["step"])
+        else:
+            self._more(said["files"], said["bytes"])
+
+    def _step(self, what: str) -> None:
         self._what, self._files, self._bytes = what, 0, 0
         print(f"{self._name}: {what}", file=sys.stderr, flush=True)
 
-    def more(self, files: int, size: int) -> None:
-        """Of the present step."""
+    def _more(self, files: int, size: int) -> None:
         self._files, self._bytes = self._files + files, self._bytes + size
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + EVERY_S

@@ -101,8 +101,8 @@ def _wanted(view: View) -> dict[State, list[str]]:
     """What is wanted, by its state: each resource once, each instance of a local one by its server."""
     states: dict[State, list[str]] = {state: [] for state in State}
     for name, resource in sorted(view.resources.items()):
-        if view.target(name) is Target.ONLINE and resource.enabled:
-            for instance in instances(view, resource):
+        for instance in instances(view, resource) if resource.enabled else ():
+            if instance.target is Target.ONLINE:
                 states[instance.state].append(f"{name}@{instance.server}" if resource.local else name)
     return states
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from understudy.model.names import PoolName, ServerName
-from understudy.model.pools import FREE, GENERIC, attributes_of, membership
-from understudy.model.state import Life
+from understudy.model.pools import FREE, GENERIC, attributes_of
 from understudy.model.view import Pool, View
+from understudy.policy.pooled import members_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,5 +34,5 @@ def pool_attributes() -> tuple[str, ...]:
 def pool_statuses(view: View) -> dict[PoolName, PoolStatus]:
     """Every pool."""
     pools = {**view.pools, FREE: Pool(name=FREE), GENERIC: Pool(name=GENERIC)}
-    active = membership(view.pools, [server for server, record in view.workers().items() if record.life is Life.ONLINE])
+    active = members_now(view)
     return {name: PoolStatus(pool=pool, active=tuple(active[name])) for name, pool in sorted(pools.items())}

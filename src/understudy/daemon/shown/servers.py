@@ -7,9 +7,10 @@ from understudy.daemon.shown.known import KnownHere
 from understudy.intent.facts import life, running_on
 from understudy.model.conditions import ConditionKind, Lease, Weight, ago
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, short
-from understudy.model.pools import FREE, membership
+from understudy.model.pools import FREE
 from understudy.model.state import ALIVE, Life
 from understudy.model.view import ServerHardware
+from understudy.policy.pooled import is_used, members_now
 
 _TITLES = {
     ConditionKind.CANNOT_ACT: "cannot act: {}",
@@ -30,6 +31,8 @@ class ServerStatus:
     """What is not as it should be with it, in short."""
     pools: tuple[PoolName, ...]
     """The pools that it is in now."""
+    used: bool = True
+    """Whether resources may be started there."""
     hardware: ServerHardware | None = None
     """As it said last."""
 
@@ -46,7 +49,7 @@ class ServerStatus:
             "CPU_EQUIVALENCY": "1000",  # servers are not compared with one another
             "DEPLOYMENT": "other",
             "CONFIGURED_CSS_ROLE": "hub",
-            "RESOURCE_USE_ENABLED": "1",
+            "RESOURCE_USE_ENABLED": str(int(self.used)),
             "SERVER_LABEL": "",
             "PHYSICAL_HOSTNAME": "",
         }
@@ -73,13 +76,13 @@ class ServerStatus:
 
 def server_status(known: KnownHere, server: ServerName) -> ServerStatus:
     """How one server is."""
-    online = [name for name, record in known.view.workers().items() if record.life is Life.ONLINE]
-    active = [pool for pool, members in membership(known.view.pools, online).items() if server in members]
+    active = [pool for pool, members in members_now(known.view).items() if server in members]
     return ServerStatus(
         server=server,
         state=state_of(known, server),
         details=details_of(known, server),
         pools=tuple(sorted(active, key=lambda pool: (pool == FREE, pool))),
+        used=is_used(known.view, server),
         hardware=look.hardware if (look := known.view.looks.get(server)) is not None else None,
     )
 

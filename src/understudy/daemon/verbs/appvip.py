@@ -1,4 +1,4 @@
-"""`appvipcfg create|delete`: makes or forgets an application VIP, in the words of the tool whose output administrators know.
+"""`appvipcfg create|modify|delete`: makes, changes or forgets an application VIP, in the words of the tool that administrators know.
 
 `intent/vip.py` decides. The type and the resource are registered in one commit: a refusal leaves nothing behind.
 """
@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.delete_resource import delete as delete_resources
 from understudy.daemon.verbs.edge import check_address, check_names
+from understudy.daemon.verbs.modify_resource import modify as modify_resource
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, commit
-from understudy.intent.checks import check_subnet, configured_network
+from understudy.intent.checks import check_subnet, network_of
 from understudy.intent.facts import find
 from understudy.intent.permissions import Named
+from understudy.intent.resources import ResourceChange
 from understudy.intent.vip import NewVip, define, definition_of
 from understudy.kinds.address import cluster_vip_type
 from understudy.model.messages import line
@@ -30,11 +32,10 @@ async def create(world: CommandContext, arguments: Arguments) -> int:
 
 async def _create(world: CommandContext, arguments: Arguments) -> bool:
     vip, operator = _read(arguments), world.operator()
-    network = configured_network(world.settings, vip.network)
-    check_subnet(vip.address, network)
+    view = await world.mirror.refresh()
+    check_subnet(vip.address, network_of(view, vip.network))
     check_name(vip.name)
     await check_names(world, Named(users=(vip.user,), groups=(vip.group,) if vip.group else ()))
-    view = await world.mirror.refresh()
     _say_type(world, vip, existed=vip.type in view.types)
     _stamp(world, "Create the Resource")
     attributes = _attributes_text(definition_of(vip, operator))
@@ -44,6 +45,27 @@ async def _create(world: CommandContext, arguments: Arguments) -> bool:
     await check_address(world, first.after, first.resource)
     await commit(world, lambda view: define(view, vip, operator))
     return True
+
+
+async def modify(world: CommandContext, arguments: Arguments) -> int:
+    """`appvipcfg modify`; its exit status."""
+    return await tried(world, "Modify", _modify(world, arguments))
+
+
+async def _modify(world: CommandContext, arguments: Arguments) -> bool:
+    name, failback, address = arguments.text("vipname"), arguments.text("failback"), arguments.text("ip")
+    if not name:
+        raise bad("-vipname is missing")
+    if failback is None and address is None:
+        raise bad("nothing to change: add -ip or -failback")
+    resource = find(await world.mirror.refresh(), name)
+    if not resource.kind.address(resource):
+        raise bad(f"'{name}' is no VIP; it is of type {resource.type}")
+    given = {"USR_ORA_VIP": address, "APPSVIP_FAILBACK": failback}
+    attributes = {key: value for key, value in given.items() if value is not None}
+    _executing(world, f'modify resource {name} -attr "{",".join(f"{key}={value}" for key, value in attributes.items())}"')
+    change = ResourceChange(name=resource.name, attributes=attributes, force=arguments.flag("force"))
+    return await modify_resource(world, change)
 
 
 async def delete(world: CommandContext, arguments: Arguments) -> int:

@@ -16,7 +16,7 @@ from understudy.intent.change import Draft, allowed, impact_lines, restarted
 from understudy.intent.edit import Edit
 from understudy.intent.facts import stop_dependents
 from understudy.intent.permitted import check_permitted
-from understudy.intent.restart import places_of
+from understudy.intent.restart import partly_wanted, places_of
 from understudy.intent.verdicts import Fulfilled
 from understudy.model.state import Target
 from understudy.model.view import View
@@ -61,13 +61,14 @@ async def _restarting(world: CommandContext, decide: Callable[[View], Draft], fi
             world.output.out(text)
     elsewhere = {impact.resource for impact in found if impact.fate is not Fate.RESTARTS}
     places = {name: None if name in elsewhere else place for name, place in places_of(view, names).items()}
+    partly = partly_wanted(view, places)
     if names and not await stop(world, names, force=True):
-        await wanted_again(world, tuple(name for name in places if view.target(name) is Target.ONLINE))
+        await wanted_again(world, tuple(name for name in places if view.target(name) is Target.ONLINE), before=partly)
         return False
     try:
         await write(world, lambda view: decide(view).edit)
     finally:
-        well = await start_again(world, places) if names else True
+        well = await start_again(world, places, partly) if names else True
     for name in looked_at:
         world.check(name)
         on_it = ", ".join(f"'{stop_dependent}'" for stop_dependent in stop_dependents(view, (name,))) or "-"

@@ -16,7 +16,7 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
         view = world.mirror.view
         server = check_server_name(world, view, arguments.text("server"))
         if server not in (None, world.settings.server):
-            raise bad(f"a check is made on the server where the command runs: run it on '{server}'")
+            raise bad(f"a check is made by the server itself, which cannot be asked from here: run the command on '{server}'")
         names, well = chosen(world, view, arguments)
         check_may_run(view, names, world.caller.who)
     except BadInput as error:

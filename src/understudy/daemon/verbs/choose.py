@@ -1,7 +1,14 @@
 """Owns the choice of resources a command means: by name, `-w` filter or `-all`. Called by the verbs; never changes anything."""
 
 from understudy.daemon.verbs.arguments import Arguments, bad
-from understudy.daemon.verbs.named import check_instances, check_words, compared, resource_filter
+from understudy.daemon.verbs.named import (
+    check_instances,
+    check_not_supported,
+    check_words,
+    compared,
+    resource_filter,
+    with_instance,
+)
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import Refused
 from understudy.intent.facts import find, instances
@@ -16,14 +23,17 @@ def chosen(world: CommandContext, view: View, arguments: Arguments) -> tuple[tup
 
     With a filter only the resources it matches; `-all` is every resource that the cluster does not own itself.
     """
+    check_not_supported(arguments)
     given, text, everything = arguments.names, arguments.text("filter"), arguments.flag("all")
     if sum((bool(given), text is not None, everything)) != 1:
         raise bad('give names of resources, or -w "filter", or -all')
     if text is not None:
         wanted = resource_filter(view, text)
-        return tuple(name for name in sorted(view.resources) if matched(view, view.resources[name], wanted)), True
+        return with_instance(
+            view, arguments, (name for name in sorted(view.resources) if matched(view, view.resources[name], wanted))
+        ), True
     if everything:
-        return tuple(name for name in sorted(view.resources) if not name.startswith("ora.")), True
+        return with_instance(view, arguments, (name for name in sorted(view.resources) if not name.startswith("ora."))), True
     check_words(world, view, given)
     found, all_known = [], True
     for name in given:

@@ -47,6 +47,8 @@ async def leave(world: CommandContext, arguments: Arguments) -> int:
         return 1
     for record in leaving:
         world.say(2791, record.server)
+        if not at_once:
+            world.say(2790, record.server)
     return await _follow(world, leaving, since)
 
 
@@ -57,7 +59,16 @@ async def join(world: CommandContext, arguments: Arguments) -> int:
         if name != own:
             world.say(20073, name)
             return 1
-    if not world.server.come_back():
+    if arguments.flag("no_autostart"):
+        world.say(20605)
+        world.say(4000, "Start")
+        return 1
+    came = world.server.come_back()
+    if arguments.flag("nowait"):
+        if not arguments.flag("quiet"):
+            world.say(20606 if came else 20074, own)
+        return 0
+    if not came and not arguments.flag("wait"):
         world.say(20074, own)
         return 0
     until = world.clock.monotonic() + JOIN_S
@@ -114,6 +125,8 @@ def _said(
             world.say(20071, incarnation.server, ended[incarnation.server])
             well = False
         else:
+            if incarnation.server in ended:
+                world.say(2792, incarnation.server)
             world.say(2793, incarnation.server)
     if cut_short and waiting:
         own = ServerName(world.settings.server)

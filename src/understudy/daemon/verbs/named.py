@@ -3,13 +3,14 @@
 Called by the verbs before they do anything. A wrong name is an error that says what would be right; never a filter that matches nothing.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from understudy.daemon.text.blocks import verbose
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
 from understudy.intent.facts import Instance, servers, values
+from understudy.intent.refusal import Declined
 from understudy.model.attributes import ATTRIBUTES, READ_ONLY, SPECIAL
 from understudy.model.filters import Compare, Filter, Texts, parse
 from understudy.model.messages import words
@@ -92,12 +93,35 @@ def check_words(world: CommandContext, view: View, names: Collection[str]) -> No
             raise bad(f"'{name}' is not a resource: as an option write -{name}")
 
 
+def check_not_supported(arguments: Arguments) -> None:
+    """What crsctl has and this cluster has not, or not like that: refused, with what does the same."""
+    if arguments.text("environment") is not None:
+        raise Declined(20601)
+    for key, option in (("begin", "-begin"), ("end", "-end")):
+        if arguments.flag(key):
+            raise Declined(20602, option)
+
+
 def check_instances(view: View, arguments: Arguments, names: Collection[ResourceName]) -> None:
-    """`-k` and `-d` name one instance of several: what has one has number 1, and those of a local resource go together."""
-    for option, key in (("-k", "cardinality"), ("-d", "degree")):
-        given = arguments.text(key)
-        for name in names if given is not None else ():
-            if view.resources[name].local:
-                raise bad(f"'{name}' is a local resource: its instances are started and stopped together, without {option}")
-            if given != "1":
-                raise bad(f"'{name}' has one instance, number 1; there is no number {given} ({option})")
+    """`-k` and `-d` name one instance of several: what has one has number 1, and those of a local resource are named by their servers."""
+    _check_numbers(arguments)
+    cardinality = arguments.text("cardinality")
+    for name in names if cardinality is not None else ():
+        if view.resources[name].local:
+            raise bad(f"'{name}' is a local resource: its instances have no numbers but servers, so write -n SERVER, without -k")
+
+
+def with_instance(view: View, arguments: Arguments, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
+    """Of what a filter or -all means, that which has the instance that -k names: local resources have no numbered ones."""
+    _check_numbers(arguments)
+    numbered = arguments.text("cardinality") is not None
+    return tuple(name for name in names if not (numbered and view.resources[name].local))
+
+
+def _check_numbers(arguments: Arguments) -> None:
+    cardinality, degree = arguments.text("cardinality"), arguments.text("degree")
+    if degree is not None and cardinality is None:
+        raise bad("-d needs -k")
+    for option, what, given in (("-k", "CARDINALITY", cardinality), ("-d", "DEGREE", degree)):
+        if given not in (None, "1"):
+            raise bad(f"there is no instance {given} ({option}): {what} is 1 here, so the only number is 1")

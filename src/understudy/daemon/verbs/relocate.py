@@ -1,6 +1,7 @@
 """`crsctl relocate resource`: moves a resource, with its group, to another server. `intent/relocate.py` decides."""
 
 from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.busy import beside, check_not_busy
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Watch, deadline, follow
 from understudy.daemon.verbs.named import check_server_name
@@ -31,6 +32,7 @@ async def _run(world: CommandContext, arguments: Arguments) -> bool:
     elif arguments.flag("all"):
         raise bad("-all moves everything that runs on one server: name it with -s server")
     server = check_server_name(world, view, arguments.text("server"))
+    check_not_busy(view, beside(view, names), arguments)
     command = RelocateCommand(names=names, server=server, force=arguments.flag("force"))
     return (await relocate(world, command) if names else True) and well
 

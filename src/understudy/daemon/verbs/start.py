@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.busy import beside, check_not_busy
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Watch, deadline, follow
 from understudy.daemon.verbs.gave_way import follow_those
@@ -18,7 +19,7 @@ from understudy.intent.facts import groups_of, preempted, servers
 from understudy.intent.needs import needed, unlooked
 from understudy.intent.put_back import Attempt
 from understudy.intent.start import StartCommand
-from understudy.intent.verdicts import Verdict, started
+from understudy.intent.verdicts import Judge, StartedOn, Verdict, started
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.view import View
 
@@ -35,18 +36,22 @@ async def _run(world: CommandContext, arguments: Arguments) -> bool:
     view = await world.mirror.refresh()
     names, all_known = chosen(world, view, arguments)
     place = check_server_name(world, view, arguments.text("server"))
-    if place is not None:
-        names = _movable(view, names, arguments)
+    check_not_busy(view, (*needed(view, names), *beside(view, names)), arguments)
+    well = True
     command = StartCommand(names=names, server=place, force=arguments.flag("force"), leave=arguments.flag("leave"))
-    return await start(world, command) and all_known
+    for part in _parts(view, command, arguments):
+        well = await start(world, part) and well
+    return well and all_known
 
 
-def _movable(view: View, names: tuple[ResourceName, ...], arguments: Arguments) -> tuple[ResourceName, ...]:
-    """Those that can be started on one server: a local resource has one TARGET for all servers."""
-    local = [name for name in names if view.resources[name].local]
-    if arguments.names and local:
-        raise bad(f"'{local[0]}' is a local resource: it is started on every server, without -n")
-    return tuple(name for name in names if name not in local)
+def _parts(view: View, command: StartCommand, arguments: Arguments) -> tuple[StartCommand, ...]:
+    """One start; with `-s` one for each server that is the best of the pools for some of what is asked for."""
+    pools = arguments.text("pools")
+    if pools is None:
+        return (intent.there_only(command),)
+    if command.server is not None:
+        raise bad("-n names a server, -s pools: give one of the two")
+    return intent.best_within(view, command, intent.servers_of(view, pools))
 
 
 async def start(world: CommandContext, command: StartCommand) -> bool:
@@ -59,7 +64,7 @@ async def start(world: CommandContext, command: StartCommand) -> bool:
     first = intent.networks_first(view, command)
     if not first:
         return await _start(world, command, None)
-    await _start(world, StartCommand(names=first, leave=command.leave), None)
+    await _start(world, intent.first_started(view, first, command), None)
     targets = world.mirror.view.targets
     attempt = Attempt(before=view, wrote={name: targets[name] for name in first if name in targets})
     try:
@@ -78,9 +83,10 @@ async def _start(world: CommandContext, command: StartCommand, earlier: Attempt 
         world.remark(remark)
     if not starting.names:
         return not remarks
-    settled = await follow(world, _watch(world, done.revision, starting.names, done.before))
+    watch = _watch(world, done.revision, starting.names, done.before, started if command.server is None else StartedOn(command.server))
+    settled = await follow(world, watch)
     report(world, settled, "start")
-    down = (name for name in starting.names if started(settled.view, name) is not Verdict.DONE) if settled.refused else ()
+    down = (name for name in starting.names if watch.judge(settled.view, name) is not Verdict.DONE) if settled.refused else ()
     failed = tuple(dict.fromkeys((*settled.failed, *down)))
     if failed and not (command.again or command.leave or world.detached()):
         await put_back(world, intent.attempt_of(done.before, done.written, earlier), failed)
@@ -98,7 +104,7 @@ async def looked_at(world: CommandContext, names: Iterable[ResourceName], server
         view = await world.mirror.wait(view.revision, left)
 
 
-def _watch(world: CommandContext, since: int, names: tuple[ResourceName, ...], before: View) -> Watch:
+def _watch(world: CommandContext, since: int, names: tuple[ResourceName, ...], before: View, judge: Judge) -> Watch:
     view = world.mirror.view
     about, member_of = set(needed(view, names)), groups_of(view)
     for name in names:
@@ -108,7 +114,7 @@ def _watch(world: CommandContext, since: int, names: tuple[ResourceName, ...], b
     return Watch(
         since=since,
         names=names,
-        judge=started,
+        judge=judge,
         about=frozenset(about),
         before=before,
         deadline_s=deadline(resources, len(servers(view, world.settings))),

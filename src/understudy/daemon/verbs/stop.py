@@ -1,6 +1,7 @@
 """`crsctl stop resource`: wants resources OFFLINE; then follows until nobody holds them. `intent/stop.py` decides."""
 
 from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.busy import beside, check_not_busy
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Watch, deadline, follow
 from understudy.daemon.verbs.named import check_server_name
@@ -8,8 +9,8 @@ from understudy.daemon.verbs.report import report
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.intent import stop as intent
-from understudy.intent.verdicts import Stopped
-from understudy.model.names import ResourceName
+from understudy.intent.verdicts import Emptied, Judge, Stopped
+from understudy.model.names import ResourceName, ServerName
 
 
 async def run(world: CommandContext, arguments: Arguments) -> int:
@@ -28,16 +29,18 @@ async def _run(world: CommandContext, arguments: Arguments) -> bool:
         names, well = there.names, well and not there.elsewhere
     if not names:
         return well
-    stopped = await stop(world, names, force=arguments.flag("force"))
+    check_not_busy(view, beside(view, names), arguments)
+    stopped = await stop(world, names, force=arguments.flag("force"), server=server)
     for remark in intent.without_support(world.mirror.view, names):
         world.remark(remark)
     return stopped and well
 
 
-async def stop(world: CommandContext, names: tuple[ResourceName, ...], *, force: bool) -> bool:
-    """Commit the intent and follow it; whether all of it came about. Refused (CRS-2529) while dependents run, unless forced."""
+async def stop(world: CommandContext, names: tuple[ResourceName, ...], *, force: bool, server: ServerName | None = None) -> bool:
+    """Commit the intent and follow it; whether all of it came about. Refused (CRS-2529) while dependents run, unless forced. `server`: of
+    local resources only the instance there."""
     before, operator = world.mirror.view, world.operator()
-    done = await commit(world, lambda view: intent.stop(view, names, operator, force=force))
+    done = await commit(world, lambda view: intent.stop(view, names, operator, force=force, server=server))
     stopping, remarks = done.decided.names, done.decided.remarks
     for remark in remarks:
         world.remark(remark)
@@ -46,11 +49,15 @@ async def stop(world: CommandContext, names: tuple[ResourceName, ...], *, force:
     for name in stopping:
         # An UNKNOWN one would be looked at later; somebody has just said that it may be down by now.
         world.check(name)
-    view = world.mirror.view
-    resources = [view.resources[name] for name in stopping if name in view.resources]
-    watch = Watch(
-        since=done.revision, names=stopping, judge=Stopped.since(before), before=before, deadline_s=deadline(resources, 1)
-    )  # fmt: skip
+    view, displaced = world.mirror.view, done.decided.displaced
+    judge: Judge = Stopped.since(before, server)
+    if server is not None and displaced:
+        judge = Emptied(Stopped.since(before, server), displaced, server)
+    followed = (*stopping, *displaced)
+    resources = [view.resources[name] for name in followed if name in view.resources]
+    watch = Watch(since=done.revision, names=followed, judge=judge, before=before, deadline_s=deadline(resources, 1))
     settled = await follow(world, watch)
     report(world, settled, "stop")
+    for remark in intent.without_place(settled.view, displaced):
+        world.remark(remark)
     return settled.well and not remarks

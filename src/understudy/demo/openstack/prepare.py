@@ -1,4 +1,4 @@
-"""From servers with packages to a site that runs: what is done once, `understudy openstack apply`, the first start, users and endpoints.
+"""From servers with packages to a site that runs: what is done once, `understudy openstack apply`, the first start, users, endpoints.
 
 Called by `understudy demo openstack` and by the stories, on a lab whose servers have joined. Everything is done with commands on the hosts,
 as an operator gives them; LabError says which of them failed, and with what words.
@@ -80,8 +80,7 @@ def steps(stage: str, site: DemoSite) -> tuple[PreparationStep, ...]:
 def bring_up(lab: Lab, site: DemoSite, say: Narrate) -> None:
     """Everything, to the point where all services answer."""
     say(f"{FIRST}: {SITE_FILE} and its secrets")
-    _write(lab, FIRST, SITE_FILE, site_text(site), 0o644)
-    _write(lab, FIRST, SECRETS_FILE, secrets_text(site), 0o600)
+    write_site(lab, site)
     _carry_out(lab, site, "files", say)
     for server in lab.servers:
         boot(lab, site, server, say)
@@ -89,11 +88,20 @@ def bring_up(lab: Lab, site: DemoSite, say: Narrate) -> None:
     start(lab, _BEFORE_DATA, say)
     _carry_out(lab, site, "data", say)
     start(lab, _BEFORE_USERS, say)
-    enrol(lab, site, say)
+    accounts(lab, site, say)
+    say(f"{FIRST}: the administrator of Keystone in {SITE_FILE}, so that endpoints are made")
+    write_site(lab, site, administrator=True)
+    apply(lab, say)
     start(lab, [name for name, server in states(lab).items() if not server], say)
     if site.has("neutron"):
         networks(lab, site, say)
     verify(lab, say)
+
+
+def write_site(lab: Lab, site: DemoSite, *, administrator: bool = False) -> None:
+    """The site file and its secrets, where `understudy openstack` is called."""
+    _write(lab, FIRST, SITE_FILE, site_text(site, administrator=administrator), 0o644)
+    _write(lab, FIRST, SECRETS_FILE, secrets_text(site, administrator=administrator), 0o600)
 
 
 def boot(lab: Lab, site: DemoSite, server: str, say: Narrate) -> None:
@@ -104,8 +112,8 @@ def boot(lab: Lab, site: DemoSite, server: str, say: Narrate) -> None:
 
 
 def apply(lab: Lab, say: Narrate) -> None:
-    """The site file's settings on every server, then the resources: one command on the first, which reaches the others through their
-    daemons."""
+    """The site file's settings on every server, then the resources, then the endpoints: one command on the first, which reaches the others
+    through their daemons."""
     say(f"{FIRST}: understudy openstack apply")
     done = lab.exec(FIRST, ["understudy", "openstack", "apply"], check=False, timeout_s=_STEP_S)
     said = done.stdout.strip().splitlines() or [""]
@@ -155,18 +163,11 @@ def states(lab: Lab) -> dict[str, str]:
     return found
 
 
-def enrol(lab: Lab, site: DemoSite, say: Narrate) -> None:
-    """The services' users, and the endpoints that `understudy openstack plan` prints."""
-    say(f"{FIRST}: the services' users and endpoints in Keystone")
-    planned = json.loads(lab.exec(FIRST, ["understudy", "openstack", "plan", "--json"], check=False, timeout_s=_STEP_S).stdout)
-    order = {
-        "keystone": ADDRESSES["keystone"],
-        "password": site.secrets["admin"],
-        "region": "RegionOne",
-        "users": {name.removesuffix("_service"): secret for name, secret in site.secrets.items() if name.endswith("_service")},
-        "endpoints": [_endpoint(said["commands"]) for said in planned["endpoints"]],
-    }
-    _run(lab, FIRST, "enrol.py", order)
+def accounts(lab: Lab, site: DemoSite, say: Narrate) -> None:
+    """The services' users."""
+    say(f"{FIRST}: the services' users in Keystone")
+    users = {name.removesuffix("_service"): secret for name, secret in site.secrets.items() if name.endswith("_service")}
+    _run(lab, FIRST, "accounts.py", {"keystone": ADDRESSES["keystone"], "password": site.secrets["admin"], "users": users})
 
 
 def networks(lab: Lab, site: DemoSite, say: Narrate) -> None:
@@ -179,12 +180,6 @@ def networks(lab: Lab, site: DemoSite, say: Narrate) -> None:
 def _run(lab: Lab, host: str, script: str, order: Mapping[str, Any]) -> None:
     command = ["env", "PYTHONPATH=/opt/understudy/src", "python3", f"{_HERE}/{script}"]
     lab.exec(host, command, input=json.dumps(order), timeout_s=_STEP_S)
-
-
-def _endpoint(commands: Iterable[str]) -> dict[str, Any]:
-    """From `openstack service create --name NAME TYPE` and `openstack endpoint create --region REGION TYPE INTERFACE URL`."""
-    service, *endpoints = map(shlex.split, commands)
-    return {"name": service[-2], "type": service[-1], "urls": {words[-2]: words[-1] for words in endpoints}}
 
 
 def _carry_out(lab: Lab, site: DemoSite, stage: str, say: Narrate) -> None:

@@ -35,7 +35,7 @@ _STORED = ("mysql", "rabbitmq", "glance", "cinder")
 _SECRETS = {
     "mysql": ("demo_database",),
     "rabbitmq": ("rabbitmq",),
-    "memcached": (),
+    "memcached": ("token_cache",),
     "keystone": ("keystone_database", "admin"),
     "glance": ("glance_database", "glance_service"),
     "cinder": ("cinder_database", "cinder_service"),
@@ -48,6 +48,8 @@ _NOT_OF_THE_SITE = ("demo_database", "admin", "swift_hash")
 """Secrets of the preparation alone."""
 SITE_FILE = "/etc/understudy/site.toml"
 SECRETS_FILE = "/etc/understudy/openstack.secrets"
+_ADMINISTRATOR = "keystone_admin"
+"""The credential by which `understudy openstack apply` makes endpoints; before the preparation there is no such user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ def make_site(projects: tuple[str, ...], addresses: Mapping[str, str]) -> DemoSi
     return DemoSite(projects=projects, secrets={name: secrets.token_hex(12) for name in names}, addresses=addresses)
 
 
-def site_text(site: DemoSite) -> str:
-    """site.toml."""
+def site_text(site: DemoSite, *, administrator: bool = False) -> str:
+    """site.toml. `administrator`: with Keystone's, so that endpoints are made."""
     lines = ['release = "zed"', f"projects = [{', '.join(map(_quoted, site.projects))}]"]
     for server in site.servers:
         role = "network" if server in NETWORK else "controller"
@@ -103,13 +105,18 @@ def site_text(site: DemoSite) -> str:
         if project in site.projects:
             lines += ["", f"[storage.{project}]", f"export = {_quoted(f'{FILE_SERVER}:/{project}_data')}"]
     lines += ["", "[credentials]"]
-    lines += [f"{name} = {_quoted(f'file:{SECRETS_FILE}#{name}')}" for name in site.secrets if name not in _NOT_OF_THE_SITE]
+    lines += [f"{name} = {_quoted(f'file:{SECRETS_FILE}#{name}')}" for name in _credentials(site, administrator=administrator)]
     return "\n".join(lines) + "\n"
 
 
-def secrets_text(site: DemoSite) -> str:
+def secrets_text(site: DemoSite, *, administrator: bool = False) -> str:
     """The file that the site file's credentials refer to."""
-    return "".join(f"{name}={secret}\n" for name, secret in site.secrets.items() if name not in _NOT_OF_THE_SITE)
+    return "".join(f"{name}={secret}\n" for name, secret in _credentials(site, administrator=administrator).items())
+
+
+def _credentials(site: DemoSite, *, administrator: bool) -> dict[str, str]:
+    known = {name: secret for name, secret in site.secrets.items() if name not in _NOT_OF_THE_SITE}
+    return known | ({_ADMINISTRATOR: site.secrets["admin"]} if administrator else {})
 
 
 def _quoted(text: str) -> str:

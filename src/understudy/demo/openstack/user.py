@@ -23,7 +23,7 @@ from understudy.demo.openstack.rest import Login, RestAnswer, RestFailed, log_in
 
 CONNECT_S = 0.3
 ANSWER_S = 10.0
-VOLUME_S = 60.0
+VOLUME_S = 30.0
 """After this a volume that is not available is given up: its order was lost with the broker, perhaps."""
 _READ_BACK_TRIES = 5
 _say = threading.Lock()

@@ -53,6 +53,10 @@ ORACLES: dict[int, tuple[str, str]] = {
         "By its dependency on a type the resource would have to wait for itself.",
         "Name resources instead of the type, or take the dependency out.",
     ),
+    2603: (
+        "Only top-level pools exchange servers; what a pool below another has follows from its parents and SERVER_NAMES.",
+        "Name a pool without PARENT_POOLS, or Free; crsctl stat serverpool -f shows them.",
+    ),
     2613: (
         "No resource of that name is registered, or the user who asks may not see it.",
         "crsctl stat resource lists those that there are; names are case-sensitive.",
@@ -87,6 +91,10 @@ ORACLES: dict[int, tuple[str, str]] = {
         "Read the lines of CRS-5017 above; clean has to succeed where nothing runs, too.",
     ),
     2681: (_PROGRESS, _NOTHING),
+    2682: (
+        "With -i a command waits for nobody, and somebody is at work there.",
+        "Wait until that command has ended, or repeat yours without -i.",
+    ),
     2725: (
         "The access list of the resource does not give the user what the command needs; the line below says what that is.",
         "Let the owner or root give it: crsctl setperm resource NAME -u user:USER:r-x",
@@ -106,7 +114,15 @@ ORACLES: dict[int, tuple[str, str]] = {
         "understudy explain NAME says why, server by server.",
     ),
     2771: ("It has failed RESTART_ATTEMPTS times on this server, and leaves it.", "Look why it fails: understudy history NAME"),
+    2790: (
+        "This is progress, not a fault.",
+        "None.",
+    ),
     2791: ("A server was asked to leave: it stops everything in order.", _NOTHING),
+    2792: (
+        "This is progress, not a fault.",
+        "None.",
+    ),
     2793: ("A server has stopped everything in order and has left.", "It joins again with `crsctl start crs` there, or when it boots."),
     2881: (
         "In a tree of hard start dependencies two resources exclude others: which of them gives way to whom could not be said.",
@@ -130,10 +146,26 @@ ORACLES: dict[int, tuple[str, str]] = {
     4534: ("The server does not receive the events of the cluster.", "The lines below say why; look whether it reaches the registry."),
     4535: ("The server cannot act for the cluster now.", "The lines below say why; look at understudyd and understudy-exec there."),
     4537: ("The server can act for the cluster.", _NOTHING),
+    4621: (
+        "No boot of this server begins Understudy.",
+        "If it is to: crsctl enable crs",
+    ),
+    4622: (
+        "Each boot of this server begins Understudy.",
+        "If it is not to: crsctl disable crs",
+    ),
     4638: ("The daemon of this server answers.", _NOTHING),
     4639: (
         "Nobody answers on the daemon's socket of this server (or on the port of the server that --server names).",
         "systemctl status understudyd understudy-guard, and their logs. What runs goes on as long as the guard holds the lease.",
+    ),
+    4678: (
+        "What was asked for is printed; it follows from pause_tolerance.",
+        "None.",
+    ),
+    4966: (
+        "With 0 no resource is started on this server that is not there already.",
+        "crsctl set resource use 1, if resources are to start there.",
     ),
     5017: ("An action of a resource failed; the indented lines below are what its script printed last.", "Mend what they say."),
     5127: (
@@ -145,4 +177,8 @@ ORACLES: dict[int, tuple[str, str]] = {
         "Correct the word, or give SERVER_POOLS or HOSTING_MEMBERS as well.",
     ),
     5702: ("It runs already, so that nothing was started.", f"None; to move it: crsctl relocate resource. {_WHY}"),
+    6724: (
+        "What was asked for is printed.",
+        "None.",
+    ),
 }

@@ -18,13 +18,13 @@ OURS: dict[int, tuple[str, str]] = {
     ),
     20006: (
         "A filter (-w) cannot be read, or compares an attribute that nothing has.",
-        "Write ATTRIBUTE operator value, with AND, OR and parentheses: -w \"(TYPE = cluster_resource) AND (STATE != ONLINE)\".",
+        'Write ATTRIBUTE operator value, with AND, OR and parentheses: -w "(TYPE = cluster_resource) AND (STATE != ONLINE)".',
     ),
     20007: (
         "The name has something that names may not have.",
         "Choose letters, digits and . _ - + %, not beginning with '.', '-' or 'ora'.",
     ),
-    20008: ("Its type says that it needs a value (FLAGS=REQUIRED).", "Give it: -attr \"NAME=value\"."),
+    20008: ("Its type says that it needs a value (FLAGS=REQUIRED).", 'Give it: -attr "NAME=value".'),
     20009: ("The same attribute stands twice in one command.", "Give it once."),
     20010: ("Something on the command line is no option or argument of this command.", "See the command with -h."),
     20011: ("Server pools have no such attribute.", "crsctl stat serverpool NAME -p lists those that they have."),
@@ -153,5 +153,73 @@ OURS: dict[int, tuple[str, str]] = {
     20510: (
         "The command's own server goes before the others.",
         "See with crsctl check cluster -all on a server that stays, or their logs.",
+    ),
+    20600: (
+        "Another command, or the cluster itself, is at work on the resource.",
+        "Wait until that has ended, or repeat the command without -i.",
+    ),
+    20601: (
+        "A value that only this command knows would be lost where another server takes the resource over.",
+        'crsctl modify resource NAME -attr "USR_X=...", start it, and set the value back when it is of no use any more.',
+    ),
+    20602: (
+        "crsctl can open and close a group of commands; here each command is done for itself.",
+        "Leave the option out; name several resources in one command.",
+    ),
+    20603: (
+        "The pools are there, and no server is in them now.",
+        "crsctl stat serverpool shows who is where.",
+    ),
+    20604: (
+        "A local resource has an instance on each server: there is no best one to choose.",
+        "Name one server: -n SERVER; or none, for all.",
+    ),
+    20605: (
+        "A server that joins is given what is wanted and may run there.",
+        "Do one of the two that the message names first.",
+    ),
+    20606: (
+        "The word was taken; the command did not wait for more.",
+        "crsctl check crs on that server says how far it is.",
+    ),
+    20607: (
+        "Starts are not delayed after a boot: a majority of voters is the only thing that is waited for.",
+        "None: leave the values at 0 and 1.",
+    ),
+    20608: (
+        "Each server answers for itself only.",
+        "Type the command on that server, or with --server where it asks a daemon.",
+    ),
+    20609: (
+        "What begins Understudy on this machine is not systemd.",
+        "See the machine's own init, or a supervisor's configuration.",
+    ),
+    20610: (
+        "systemctl failed, with what the message says.",
+        "Mend that, and repeat the command.",
+    ),
+    20611: (
+        "All times are derived from one setting, so that they always fit together.",
+        "Change pause_tolerance as the message says, if it must be.",
+    ),
+    20612: (
+        "The thing does not exist in this cluster.",
+        "Ask for one that the message names.",
+    ),
+    20613: (
+        "The move would break SERVER_NAMES, MAX_SIZE or somebody's MIN_SIZE, or the server cannot be moved.",
+        "Change the pools first (crsctl modify serverpool), or choose another server.",
+    ),
+    20614: (
+        "There are no trace levels to set: nothing is left out of the logs.",
+        "Read them as the message says.",
+    ),
+    20615: (
+        "The network is no network, is there otherwise, overlaps another, or is in use.",
+        "Do what the end of the message says.",
+    ),
+    20616: (
+        "The network is registered; these servers have no interface in it.",
+        "Give them one, or let what runs on it name the other servers.",
     ),
 }

@@ -28,7 +28,7 @@ class CataloguePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Only if the site has it; empty: always."""
     roles: tuple[Role, ...] = ("controller",)
     when: tuple[str, ...] = ()
-    """Names of facts that must not be empty, as storage.cinder.export."""
+    """Names of facts that must not be empty, as storage.cinder.export; secret.NAME: a secret that the site has."""
     why: str = ""
     """For the reader of a plan."""
 
@@ -69,11 +69,15 @@ class WholeFile(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class FileLine(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A line that a file must have. `before`: a pattern; it is put before the first line that matches, else at the end."""
+    """A line that a file must have. `before`: a pattern; it is put before the first line that matches, else at the end. `below`: a pattern;
+    all of this holds below the first line that matches, and where none does, nothing is needed. `optional`: nor where there is no such
+    file."""
 
     path: str
     line: str
     before: str = ""
+    below: str = ""
+    optional: bool = False
     packages: tuple[str, ...] = ()
 
 
@@ -87,10 +91,12 @@ class DataPart(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class FirewallRule(CataloguePart, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A rule of the running firewall (nftables), as nft lists it: where there is that chain, it stands before all others in it."""
+    """A rule of the running firewall: where there is that chain, it stands before all others in it. As the program has it: nft lists it so,
+    iptables takes it behind -C."""
 
+    program: Literal["nft", "iptables", "ip6tables"] = "nft"
     chain: str
-    """FAMILY TABLE NAME."""
+    """FAMILY TABLE NAME of nft; of iptables a chain of the table filter."""
     rule: str
 
 

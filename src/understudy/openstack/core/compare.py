@@ -84,6 +84,8 @@ def _verdict(wanted: Wanted, state: PlaceState, server: str, sources: Mapping[st
             return _keys_verdict(wanted, state, server, sources)
         case WantedValues():
             return _values_verdict(wanted, state)
+        case WantedLine() if wanted.optional and isinstance(state, Absent):
+            return Comparison.RIGHT, ""
         case WantedFile() | WantedEntry() | WantedLine():
             return _file_verdict(wanted, state) if isinstance(state, FileState) else _not(state, "a file")
 

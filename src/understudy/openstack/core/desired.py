@@ -3,13 +3,14 @@
 Nothing here knows a service, a file or a release by name: they come from the catalogue.
 """
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 
 from understudy.errors import BadInput
 from understudy.openstack.core.catalogue import SECRET, Catalogue, CataloguePart, ResourcePart, Service
 from understudy.openstack.core.moving import DataMove
 from understudy.openstack.core.site import OpenstackSite, SiteServer
-from understudy.openstack.core.states import BOOT, NFT, Owned
+from understudy.openstack.core.states import BOOT, Owned
 from understudy.openstack.core.templates import fill, names
 from understudy.openstack.core.wanted import (
     Desired,
@@ -41,12 +42,24 @@ def facts_of(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, st
     facts = dict(catalogue.settings)
     facts |= {name: value for name, value in site.facts.items() if value or name not in facts}
     facts |= {f"secret.{name}": value for name, value in secrets.items()}
+    facts |= _families(site.facts.get("networks.interconnect.subnet", ""))
     facts["clustered.all"] = "yes" if site.clustered == "all" else ""
     controllers = [known.name for known in site.with_role(("controller",))]
     facts["site.controllers"] = ",".join(controllers) if len(controllers) > 1 else ""
     if server is not None:
         facts |= {"server.name": server.name, "server.address": server.address}
     return facts
+
+
+def _families(subnet: str) -> dict[str, str]:
+    """Of the interconnect: the word of nftables, and which it is."""
+    version = ipaddress.ip_network(subnet).version if subnet else 0
+    head = "networks.interconnect"
+    return {
+        f"{head}.family": {4: "ip", 6: "ip6"}.get(version, ""),
+        f"{head}.ipv4": "yes" if version == 4 else "",
+        f"{head}.ipv6": "yes" if version == 6 else "",
+    }
 
 
 def desired(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, str]) -> Desired:
@@ -81,8 +94,9 @@ def data_moves(site: OpenstackSite, catalogue: Catalogue) -> tuple[DataMove, ...
 
 
 def secrets_needed(site: OpenstackSite, catalogue: Catalogue) -> tuple[str, ...]:
-    """The names of those that this site cannot do without."""
-    facts = facts_of(site, catalogue, {})
+    """The names of those that this site cannot do without. What is only done with a secret, as encrypting tokens in a cache, needs it where
+    the site names it."""
+    facts = facts_of(site, catalogue, dict.fromkeys(site.credentials, "named"))
     held = [entry.value for entry in catalogue.entry if site.with_role(entry.roles) and _holds(entry, site, facts)]
     held += [file.content for file in catalogue.file if site.with_role(file.roles) and _holds(file, site, facts)]
     return tuple(dict.fromkeys(name for text in held for name in SECRET.findall(text)))
@@ -105,7 +119,15 @@ def _of_server(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, 
     for file in filter(here, catalogue.file):
         yield WantedFile(place=file.path, owned=_owned(file), content=_filled_lines(file.content, facts), why=file.why)
     for line in filter(here, catalogue.line):
-        yield WantedLine(place=line.path, line=fill(line.line, facts), before=line.before, why=line.why, packages=line.packages)
+        yield WantedLine(
+            place=line.path,
+            line=fill(line.line, facts),
+            before=line.before,
+            below=line.below,
+            optional=line.optional,
+            why=line.why,
+            packages=line.packages,
+        )
     for entry in filter(here, catalogue.entry):
         yield WantedEntry(
             place=entry.file,
@@ -117,7 +139,8 @@ def _of_server(site: OpenstackSite, catalogue: Catalogue, secrets: Mapping[str, 
             packages=packages.get(entry.project, ()),
         )
     for rule in filter(here, catalogue.firewall):
-        yield WantedValues(place=f"{NFT}{rule.chain}:{fill(rule.rule, facts)}", values={"rule": "there"}, optional=True, why=rule.why)
+        place = f"{rule.program}:{rule.chain}:{fill(rule.rule, facts)}"
+        yield WantedValues(place=place, values={"rule": "there"}, optional=True, why=rule.why)
     yield from (keys for keys in keys_of(site, catalogue) if server.name in keys.holders)
     yield from _units(site, catalogue, server, facts)
 

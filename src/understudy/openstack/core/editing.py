@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from understudy.openstack.core import assignments, ini
 from understudy.openstack.core.ini import BadFile
-from understudy.openstack.core.lines import lines_of, with_line
+from understudy.openstack.core.lines import with_line
 from understudy.openstack.core.wanted import WantedEntry, WantedLine
 
 
@@ -27,8 +27,9 @@ def entry_value(content: bytes, entry: WantedEntry) -> str | None:
 
 
 def has_line(content: bytes, wanted: WantedLine) -> bool:
-    """Whether the line is there."""
-    return any(line.text.rstrip() == _stored(wanted.line) for line in lines_of(content.decode("latin-1")))
+    """Whether the line is there, or none is needed."""
+    text = content.decode("latin-1")
+    return with_line(text, _stored(wanted.line), wanted.before, wanted.below) == text
 
 
 def edited(content: bytes, wanted: Sequence[WantedEntry | WantedLine]) -> bytes:
@@ -39,7 +40,7 @@ def edited(content: bytes, wanted: Sequence[WantedEntry | WantedLine]) -> bytes:
 
 
 def _with_line(content: bytes, wanted: WantedLine) -> bytes:
-    return with_line(content.decode("latin-1"), _stored(wanted.line), wanted.before).encode("latin-1")
+    return with_line(content.decode("latin-1"), _stored(wanted.line), wanted.before, wanted.below).encode("latin-1")
 
 
 def _with_entry(content: bytes, entry: WantedEntry) -> bytes:

@@ -5,7 +5,7 @@ The pages below docs/openstack are made of this, so they cannot say anything els
 
 from collections.abc import Iterable, Iterator
 
-from understudy.openstack.core.catalogue import Catalogue, ConfigEntry
+from understudy.openstack.core.catalogue import Catalogue, ConfigEntry, FileLine
 from understudy.openstack.core.fields import VIRTUAL
 
 TABLES = {
@@ -38,7 +38,7 @@ def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> Iterator[str
 
 def _services(catalogue: Catalogue) -> Iterator[str]:
     yield from ("## Services", "")
-    yield "With API: they answer users, so they are clustered also with `clustered = \"api\"`."
+    yield 'With API: they answer users, so they are clustered also with `clustered = "api"`.'
     yield ""
     rows = []
     for name, service in catalogue.service.items():
@@ -73,10 +73,15 @@ def _files(catalogue: Catalogue) -> Iterator[str]:
         yield f"`{file.path}`, {file.owner}:{file.group} {file.mode}, on {', '.join(file.roles)}: {file.why}"
         yield from ("", "```text", file.content.rstrip("\n"), "```", "")
     for rule in catalogue.firewall:
-        yield f"Running firewall, chain `{rule.chain}` if there is one, on {', '.join(rule.roles)}: `{rule.rule}`: {rule.why}"
+        program = "" if rule.program == "nft" else f" of {rule.program}"
+        yield f"Running firewall, chain `{rule.chain}`{program} if there is one, on {', '.join(rule.roles)}: `{rule.rule}`: {rule.why}"
         yield ""
-    rows = ((f"`{line.path}`", f"`{line.line}`", f"{', '.join(line.roles)}: {line.why}") for line in catalogue.line)
+    rows = ((f"`{line.path}`", f"`{line.line}`", f"{', '.join(line.roles)}{_if_there(line)}: {line.why}") for line in catalogue.line)
     yield from _table(("file", "line", "on, and why"), rows)
+
+
+def _if_there(line: FileLine) -> str:
+    return ", if there is such a file" if line.optional else ""
 
 
 def _owned(catalogue: Catalogue) -> Iterator[str]:

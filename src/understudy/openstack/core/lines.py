@@ -59,13 +59,15 @@ def insert_after(lines: tuple[Line, ...], number: int, new: str) -> Splice:
     return Splice(before.end, before.end, new + ending if before.ending else ending + new)
 
 
-def with_line(content: str, line: str, before: str) -> str:
-    """With that line, once: before the first that the pattern matches, else at the end. Already there: as it was."""
+def with_line(content: str, line: str, before: str, below: str = "") -> str:
+    """With that line, once: before the first that the pattern matches, else at the end. Already there: as it was. `below`: only what stands
+    below the first line that this pattern matches counts; where none does, it is as it was, too."""
     lines = lines_of(content)
-    if any(found.text.rstrip() == line for found in lines):
+    first = next((number + 1 for number, found in enumerate(lines) if re.match(below, found.text)), -1) if below else 0
+    if first < 0 or any(found.text.rstrip() == line for found in lines[first:]):
         return content
     if before:
-        for number, found in enumerate(lines):
+        for number, found in enumerate(lines[first:], first):
             if re.match(before, found.text):
                 return insert_after(lines, number - 1, line).apply(content)
     return insert_after(lines, len(lines) - 1, line).apply(content)

@@ -12,12 +12,12 @@ from typing import Any, TypeGuard
 from understudy.errors import BadInput
 from understudy.openstack.core.catalogue import Catalogue
 from understudy.openstack.core.desired import DROP_IN
-from understudy.openstack.core.states import BOOT, NFT
+from understudy.openstack.core.states import BOOT
 from understudy.openstack.core.templates import fill
 
 MOST_PLACES = 512
 """Of one look."""
-_FORMS = {".interface}": r"[A-Za-z0-9_.-]{1,15}", ".subnet}": r"[0-9a-fA-F.:]{2,45}/[0-9]{1,3}"}
+_FORMS = {".interface}": r"[A-Za-z0-9_.-]{1,15}", ".subnet}": r"[0-9a-fA-F.:]{2,45}/[0-9]{1,3}", ".family}": r"ip6?"}
 """Facts that may stand in the name of a place, by their ends, and what may stand for each."""
 NOT_NAMED = "no catalogue of a release that is installed on that server names it; [servers.NAME] ssh reaches it"
 
@@ -46,7 +46,7 @@ def named_places(catalogue: Catalogue) -> Iterator[str]:
 def named_patterns(catalogue: Catalogue) -> Iterator[Pattern[str]]:
     """Of places whose name holds facts of the site, for whatever may stand there."""
     for rule in catalogue.firewall:
-        parts = re.split(r"(\{[^}]+\})", f"{NFT}{rule.chain}:{rule.rule}")
+        parts = re.split(r"(\{[^}]+\})", f"{rule.program}:{rule.chain}:{rule.rule}")
         facts = [next((form for end, form in _FORMS.items() if part.endswith(end)), None) for part in parts[1::2]]
         if None not in facts:
             words = [re.escape(part) if number % 2 == 0 else facts[number // 2] or "" for number, part in enumerate(parts)]

@@ -14,7 +14,7 @@ from understudy.openstack.core.editing import edited
 from understudy.openstack.core.ini import BadFile
 from understudy.openstack.core.keysets import KeysChoice
 from understudy.openstack.core.states import (
-    NFT,
+    RULES,
     Absent,
     BootState,
     DirectoryState,
@@ -162,6 +162,8 @@ def _edited(before: PlaceState, wanted: Sequence[WantedEntry | WantedLine]) -> P
         return FileState(owned=before.owned, content=edited(before.content, wanted))
     if not isinstance(before, Absent):
         return "it is not a file; move it away"
+    if all(isinstance(item, WantedLine) and item.optional for item in wanted):
+        return before
     if all(isinstance(item, WantedEntry) and item.syntax == "shell" for item in wanted):
         return FileState(owned=Owned(owner="root", group="root", mode="0644"), content=edited(b"", wanted))
     packages = dict.fromkeys(name for item in wanted for name in item.packages)
@@ -181,8 +183,8 @@ def title(step: PlaceStep) -> str:
             return f"{step.place.partition(':')[2]}: no start at boot" if before != after else step.place
         case DirectoryState():
             return f"{'make' if isinstance(before, Absent) else 'set the owner of'} {step.place}: {after.owned.as_text()}"
-        case ValuesState() if step.place.startswith(NFT):
-            return f"the running firewall: {step.place.removeprefix(NFT)}"
+        case ValuesState() if step.place.startswith(RULES):
+            return f"the running firewall: {step.place.removeprefix(RULES[0])}"
         case ValuesState():
             what = after.values.get("url", "")
             return f"{'make' if isinstance(before, Absent) else 'change'} {step.place}{f': {what}' if what else ''}"

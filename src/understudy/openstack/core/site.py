@@ -75,7 +75,7 @@ def parse_site(text: str, releases: Collection[str]) -> OpenstackSite:
         for name in next(known.names for known in SITE if known.name == section):
             fields = next(known.fields for known in SITE if known.name == section)
             found = values[section].get(name, {})
-            facts |= {f"{section}.{name}.{field.key}": _one(found.get(field.key, "")) for field in fields}
+            facts |= {f"{section}.{name}.{field.key}": _fact(field, found.get(field.key, "")) for field in fields}
     facts |= {f"address.{name}": _one(value) for name, value in values["addresses"].items()}
     facts |= {f"endpoints.{name}": _one(value) for name, value in values["endpoints"].items()}
     _check_addresses(reading, servers, facts)
@@ -112,6 +112,11 @@ def check_credentials(site: OpenstackSite, known: Collection[str]) -> None:
 def _server(name: str, found: Mapping[str, Any]) -> SiteServer:
     roles = tuple(found["roles"])
     return SiteServer(name=name, roles=roles, address=_one(found["address"]), ssh=_one(found["ssh"]), ssh_key=_one(found["ssh_key"]))
+
+
+def _fact(field: Field, value: object) -> str:
+    """A network as every program writes it: a rule of a firewall is found by its words."""
+    return str(ipaddress.ip_network(_one(value))) if field.form is Form.SUBNET and value else _one(value)
 
 
 def _one(value: object) -> str:

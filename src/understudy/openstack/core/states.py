@@ -1,7 +1,7 @@
 """What is at a place of a server: a file, a directory, keys, the links that start a unit at boot, or nothing.
 
 A step of a plan takes a place from one of these to another, and its undoing takes it back. `place` is a path, `boot:NAME` for a unit, or
-`nft:CHAIN:RULE` for a rule of the running firewall.
+`nft:CHAIN:RULE`, `iptables:CHAIN:RULE` or `ip6tables:CHAIN:RULE` for a rule of the running firewall.
 The JSON of `hands.py`, which runs where the place is, and of the kept former versions is the same. Pure.
 """
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BOOT = "boot:"
-NFT = "nft:"
+RULES = ("nft:", "iptables:", "ip6tables:")
+"""By which program a rule of the running firewall is looked for and put in."""
 
 
 @dataclass(frozen=True, slots=True)

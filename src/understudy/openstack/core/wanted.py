@@ -28,11 +28,13 @@ class WantedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedLine:
-    """A line of a file."""
+    """A line of a file. `below` and `optional`: of FileLine."""
 
     place: str
     line: str
     before: str
+    below: str = ""
+    optional: bool = False
     why: str = ""
     packages: tuple[str, ...] = ()
 

@@ -1,9 +1,8 @@
-"""Services' users and endpoints in Keystone, as `understudy openstack plan` prints the commands for them; what is there already stays.
+"""The services' users in Keystone, each an administrator of the project `service`; what is there already stays.
 
 Run on a controller by `prepare.py` with one JSON object on its standard input:
-{"keystone": ADDRESS, "password": of admin, "region": NAME, "users": {NAME: PASSWORD},
- "endpoints": [{"name": NAME, "type": TYPE, "urls": {"public": URL}}]}
-The same as a dozen calls of `openstack`, which take two seconds each.
+{"keystone": ADDRESS, "password": of admin, "users": {NAME: PASSWORD}}
+The same as a dozen calls of `openstack`, which take two seconds each. Endpoints are made by `understudy openstack apply`.
 """
 
 import json
@@ -41,12 +40,6 @@ def main() -> int:
     project, role = keystone.make("project", name="service", domain_id="default"), keystone.find("role", "admin")
     for name, password in order["users"].items():
         keystone.grant(project, keystone.make("user", name=name, password=password, domain_id="default"), role)
-    for endpoint in order["endpoints"]:
-        if keystone.find("service", endpoint["name"]):
-            continue  # Keystone's own, by its bootstrap
-        service = keystone.make("service", name=endpoint["name"], type=endpoint["type"])
-        for interface, url in endpoint["urls"].items():
-            keystone.make("endpoint", service_id=service, interface=interface, region_id=order["region"], url=url)
     return 0
 
 

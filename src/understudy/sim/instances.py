@@ -1,0 +1,37 @@
+"""An operator who stops a local resource on one server, with what stands on it, and starts it again later. Called by `sim/faults.py`."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from understudy.model.names import ResourceName
+from understudy.sim.world import World
+
+Later = Callable[[float, Callable[[], None]], None]
+"""Do something so many leases later."""
+AGAIN_LEASES = 0.5
+
+
+class Numbers(Protocol):
+    """The luck of one fault."""
+
+    def number(self) -> float:
+        """0 <= x < 1."""
+        ...
+
+    def any_of(self, items: Sequence[str]) -> str:
+        """One of them."""
+        ...
+
+
+def come_and_go(world: World, name: ResourceName, picks: Numbers, later: Later) -> None:
+    """It is wanted there again within four leases, as soon as that can be written and the server is there."""
+    server, leases = picks.any_of(list(world.machines)), picks.number() * 4
+    if world.hub.away or name not in world.view().resources:
+        return
+    world.tries(lambda: world.stop(name, on=server))
+
+    def start() -> None:
+        if world.hub.away or not world.tries(lambda: world.start(name, on=server)):
+            later(AGAIN_LEASES, start)
+
+    later(leases, start)
