@@ -7,6 +7,7 @@ from daemon.cluster import Cluster, running
 from support import wait_until
 from understudy.daemon.alerts import alert_lines
 from understudy.model import events
+from understudy.model.conditions import BEGINNING
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Life, State, Target
 from understudy.model.view import Assignment, Event, Failure, Holder, IncarnationRecord, Report, TargetRecord
@@ -61,6 +62,26 @@ async def test_another_reason_is_told_again_and_the_same_is_not() -> None:
         assert [event.cause for event in node.mirror.history() if event.kind in told] == [
             "its executor does not answer", "it cannot reach the registry", "",
         ]  # fmt: skip
+
+
+async def test_a_start_waits_for_a_daemon_that_has_just_begun() -> None:
+    """It is ONLINE, and proves in a moment that it can act: the first command after a boot was refused (CRS-2632)."""
+    async with running("ctr1") as cluster:
+        await cluster.run('crsctl add resource db -type cluster_resource -attr "ACTION_SCRIPT=/x"')
+        node, life = cluster.nodes["ctr1"], present(cluster, "ctr1").incarnation
+        node._note_ability(AbilityChanged(ServerName("ctr1"), life, False, BEGINNING, 0.1))
+        begun = asyncio.ensure_future(cluster.run("crsctl start resource db"))
+        await asyncio.wait([begun], timeout=0.3)
+        assert not begun.done(), begun.result().text
+        hears(cluster, "ctr1", able=True)
+        async with asyncio.timeout(10):
+            started = await begun
+        assert started.status == 0, started.text
+
+        hears(cluster, "ctr1", able=False)
+        await cluster.run("crsctl stop resource db")
+        refused = await cluster.run("crsctl start resource db")
+        assert (refused.status, "CRS-2632" in refused.text, WHY in refused.text) == (1, True, True), refused.text
 
 
 async def test_an_executor_that_can_begin_nothing_cannot_act() -> None:

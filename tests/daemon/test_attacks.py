@@ -176,7 +176,9 @@ def attacking(daemon: AttackTarget, script: str, uid: int = NOBODY) -> Iterator[
 def attacked(daemon: AttackTarget, script: str) -> str:
     """What a process of user nobody printed, when it has ended."""
     command = [sys.executable, "-c", ATTACK + script, daemon.path, str(NOBODY)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_filter_of_a_hundred_thousand_terms_stops_nothing() -> None:
@@ -346,10 +348,13 @@ print("done")
 
 
 def test_who_goes_away_in_the_middle_of_a_body_leaves_nothing_behind(shared: AttackTarget) -> None:
+    """Those that have gone count until the daemon has seen it: on a busy machine it sends away who is one too many of this user, before its
+    request has come (EPIPE; `crsctl` reads why)."""
     script = """
 for _ in range(50):
     one = connected()
-    one.sendall(b"POST /v1/verb/stat-resource HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\nhalf")
+    try: one.sendall(b"POST /v1/verb/stat-resource HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\nhalf")
+    except BrokenPipeError: pass
     one.close()
 print("done")
 """

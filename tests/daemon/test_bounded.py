@@ -1,17 +1,19 @@
 """A registry that takes only so much in one commit: what is more is divided where it may be, and else refused with what to do."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
 from cutting import exchange
-from daemon.cluster import Cluster, running
+from daemon.cluster import Cluster, PrintedLines, running
 from support import wait_until
 from understudy.daemon.alerts import alert_lines
 from understudy.daemon.mirror import Mirror
-from understudy.daemon.parts import Part, PartsWritten
+from understudy.daemon.parts import Part, PartsWritten, PreparedCommit
+from understudy.daemon.verbs.world import commit_in_steps
+from understudy.intent.start import StartCommand, start_in_steps
 from understudy.model import events
 from understudy.model.looks import PAGE_NAMES
 from understudy.model.names import ResourceName, ServerName
@@ -80,6 +82,25 @@ async def test_a_start_that_others_come_in_between_of_is_gone_on_with(monkeypatc
         assert not set(sent[0][:2]) & set(sent[1])
 
 
+async def test_what_is_decided_from_one_view_is_written_without_being_decided_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commits of one decision rest on the View it was made from, however soon the answer to the first of them comes: each of the others
+    was a conflict, and a start of a thousand was decided about forty times."""
+    original, answers = Mirror.send, list[int | None]()
+
+    async def send(self: Mirror, prepared: PreparedCommit) -> int | None:
+        answer = await original(self, prepared)
+        if any(write.key.startswith(keys.ASSIGNMENT) for write in prepared.commit.writes):
+            answers.append(answer)
+        return answer
+
+    async with running("ctr1", "ctr2", bound=FEW) as cluster:
+        await registered(cluster)
+        exchange(monkeypatch, original)(send)
+        assert (await cluster.run("crsctl start resource -all")).status == 0
+    assert len(answers) >= len(NAMES) // 2
+    assert answers.count(None) <= 1, answers
+
+
 async def test_what_cannot_be_divided_is_refused_with_what_to_do() -> None:
     """A definition rests on everything that it leads to: nothing is written, and the registry goes on."""
     async with running("ctr1", bound=FEW) as cluster:
@@ -91,6 +112,45 @@ async def test_what_cannot_be_divided_is_refused_with_what_to_do() -> None:
         assert lines.status == 1
         assert lines.text.startswith("UND-0221: The registry cannot take that, and nothing of it was changed: a commit of 1")
         assert cluster.revision == revision
+
+
+@dataclass
+class _Meanwhile:
+    """A turn in which others do something after the third step, and how many steps there were."""
+
+    what: Callable[[], Awaitable[object]]
+    steps: int = 0
+
+    async def begin(self) -> None:
+        pass
+
+    async def next(self) -> None:
+        self.steps += 1
+        if self.steps == 3:
+            await self.what()
+
+
+@pytest.mark.parametrize(
+    ("command", "again", "requests"),
+    [
+        pytest.param("""crsctl modify resource r5 -attr 'START_DEPENDENCIES="hard(r4,r9)"'""", True, 4, id="what it is about has changed"),
+        pytest.param("crsctl add serverpool other -attr SERVER_NAMES=ctr2", True, 5, id="what counts for all has changed"),
+        pytest.param("crsctl modify resource apart -attr CHECK_INTERVAL=7", False, 5, id="something else has changed"),
+    ],
+)
+async def test_a_start_of_many_lets_others_have_their_turn_and_goes_by_what_they_did(command: str, again: bool, requests: int) -> None:
+    """It is decided in steps. What it is about is another by the end? It is decided anew, on that."""
+    async with running("ctr1", "ctr2") as cluster:
+        await registered(cluster)
+        assert (await cluster.run("""crsctl add resource apart -type cluster_resource -attr 'ACTION_SCRIPT="/x"'""")).status == 0
+        lines = PrintedLines()
+        turn = _Meanwhile(lambda: cluster.run(command))
+        world = replace(cluster.world(lines, "ctr1"), turn=turn)
+        names = tuple(ResourceName(name) for name in NAMES)
+        done = await commit_in_steps(world, lambda view: start_in_steps(view, StartCommand(names=names), world.operator()))
+        assert turn.steps > 2 * len(NAMES) if again else turn.steps < 2 * len(NAMES)
+        assert len(done.decided.edit.requests) == requests
+        assert {name for name, target in cluster.nodes["ctr1"].mirror.view.targets.items() if target.target is Target.ONLINE} >= set(names)
 
 
 class _Slow(LocalRegistry):

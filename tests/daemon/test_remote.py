@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import sys
+from asyncio import sslproto
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -335,7 +336,7 @@ async def test_a_client_that_is_interrupted_leaves_its_intent(site: RemoteSite) 
             await process.stdout.readuntil(b"Attempting to start")
             process.send_signal(signal.SIGINT)
             _, said = await process.communicate()
-        assert (process.returncode, b"detached: the request goes on" in said) == (130, True)
+        assert (process.returncode, b"detached: the request goes on" in said) == (130, True), said
         await wait_until(lambda: "db" in str(cluster.nodes["ctr1"].mirror.view.reports), 5, "the start goes on")
         assert cluster.nodes["ctr1"].mirror.view.target(ResourceName("db")) is Target.ONLINE
 
@@ -358,6 +359,26 @@ async def test_strangers_hold_up_nobody_for_long(site: RemoteSite, command: Remo
         status, text = await command("stat-resource", {}, certificate=bob)
         assert (status, "it answers 503: this user has 1 connections open" in text) == (1, True), text
         callers.go(65534)
+
+
+async def test_a_connection_that_is_over_and_cannot_be_aborted_is_no_fault(
+    site: RemoteSite, command: RemoteCommand, monkeypatch: pytest.MonkeyPatch, logged: list[dict[str, object]]
+) -> None:
+    """Debian's Python 3.11.2 forgets what carries a TLS connection once the other side has gone, and then cannot abort it."""
+    original, aborted = sslproto._SSLProtocolTransport.abort, list[object]()
+
+    def abort(self: sslproto._SSLProtocolTransport) -> None:
+        original(self)
+        aborted.append(self)
+        raise AttributeError("'NoneType' object has no attribute '_abort'")
+
+    async with answering(site) as cluster:
+        await add_db(cluster)
+        monkeypatch.setattr(sslproto._SSLProtocolTransport, "abort", abort)
+        bob = site.user_file("bob")
+        assert [(await command("stat-resource", DB, certificate=bob))[0] for _ in range(2)] == [0, 0]
+        await wait_until(lambda: len(aborted) >= 2, 10, "each was aborted")
+    assert not [line for line in logged if line["event"] == "fault"]
 
 
 def _ended(connection: socket.socket) -> bool:

@@ -2,6 +2,7 @@
 
 from understudy.guard.core import Able, Pulse
 from understudy.guard.core.ability import BEGINNING, LONGEST_WHY, SILENT, Abilities
+from understudy.model import conditions
 
 BEAT_NS = 100_000_000
 ME = b"i" * 16
@@ -11,6 +12,11 @@ def beats(abilities: Abilities, count: int) -> list[Pulse]:
     """What is sent in that many beats."""
     begun = abilities._beat
     return [pulse for number in range(begun + 1, begun + count + 1) if (pulse := abilities.beat(number)) is not None]
+
+
+def test_commands_know_it_by_these_words() -> None:
+    """`crsctl start` waits for who has just begun (`intent/needs.py`)."""
+    assert BEGINNING == conditions.BEGINNING
 
 
 def test_a_daemon_that_proves_itself_is_told_once_a_second() -> None:

@@ -50,7 +50,7 @@ def test_clients_notice_nothing_of_an_upgrade(request: pytest.FixtureRequest, tm
         trio.start(SERVER, patience_s=2.0)
         before, since = cluster.incarnation(SERVER), time.monotonic()
         guard = cluster.lab.service_pids(SERVER, "understudy-guard")
-        cluster.run("sh", "-c", "rm /usr/local/bin/crsctl /usr/local/bin/understudy*", on=SERVER)
+        cluster.run("sh", "-c", "rm /usr/bin/crsctl /usr/bin/understudy*", on=SERVER)
 
         for made in (package, newer):
             old = {pid for name in RESTARTED for pid in cluster.lab.service_pids(SERVER, name)}

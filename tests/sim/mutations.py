@@ -19,6 +19,7 @@ from understudy.daemon.lanes import Lanes
 from understudy.daemon.leader import Leader
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node
+from understudy.daemon.parts import PreparedCommit
 from understudy.daemon.reporting import Reporting
 from understudy.executor import lease
 from understudy.guard.core import Envelope, Grant, GuardCore, VoterSet, ending, epochs, keeper
@@ -342,10 +343,10 @@ def overlook_what_was_found(patch: Patch) -> None:
 def decide_whoever_leads(patch: Patch) -> None:
     """What only a leader may write does not rest on its term."""
 
-    async def write(self: Leader, view: View, writes: Mapping[str, Any], *unchanged: str) -> int | None:
-        return await self._mirror.commit(writes, unchanged=unchanged, decided_on=self._mirror.view)
+    def prepared(self: Leader, view: View, writes: Mapping[str, Any], *unchanged: str) -> PreparedCommit | None:
+        return self._mirror.prepared(writes, unchanged=unchanged, decided_on=self._mirror.view)
 
-    exchange(patch, Leader._write)(write)
+    exchange(patch, Leader._prepared)(prepared)
 
 
 def write_whatever_stands_there(patch: Patch) -> None:
@@ -361,10 +362,10 @@ def write_whatever_stands_there(patch: Patch) -> None:
 def go_on_deciding_when_deposed(patch: Patch) -> None:
     """A leader that was overtaken while it waited does not ask whether it still is one."""
 
-    async def write(self: Leader, view: View, writes: Mapping[str, Any], *unchanged: str) -> int | None:
-        return await self._mirror.commit(writes, unchanged=(keys.LEADER, *unchanged), decided_on=self._mirror.view)
+    def prepared(self: Leader, view: View, writes: Mapping[str, Any], *unchanged: str) -> PreparedCommit | None:
+        return self._mirror.prepared(writes, unchanged=(keys.LEADER, *unchanged), decided_on=self._mirror.view)
 
-    exchange(patch, Leader._write)(write)
+    exchange(patch, Leader._prepared)(prepared)
 
 
 def release_whoever_one_is(patch: Patch) -> None:

@@ -4,7 +4,7 @@ As `sim/mutations.py`; each cuts the clause out of the source (`cutting.py`).
 """
 
 from cutting import Patch, cut
-from understudy.daemon.leader import Leader
+from understudy.daemon import decisions
 from understudy.daemon.mirror import Mirror
 from understudy.daemon.node import Node
 
@@ -36,4 +36,4 @@ def go_back_to_an_older_reading(patch: Patch) -> None:
 
 def let_holders_be_gone(patch: Patch) -> None:
     """An assignment is committed without a condition on the incarnations that it makes holders."""
-    cut(patch, Leader._commit, "self._write(view, writes, *holders, ", "self._write(view, writes, ")
+    cut(patch, decisions.rests_on, "(*holders, ", "(*(), ")

@@ -120,7 +120,7 @@ async def test_what_was_decided_on_an_older_view_is_a_conflict() -> None:
 
 async def test_what_keeps_it_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the comparison of Views the story above goes wrong."""
-    cut(monkeypatch, Mirror.commit, "if decided_on is not self.view:\n        return None", "pass")
+    cut(monkeypatch, Mirror.prepared, "if decided_on is not self.view:\n        return None", "pass")
     cut(monkeypatch, Mirror.commit_parts, "if decided_on is not self.view:", "if False:")
     with pytest.raises(AssertionError):
         await test_what_was_decided_on_an_older_view_is_a_conflict()

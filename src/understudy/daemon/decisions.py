@@ -1,7 +1,11 @@
-"""What is recorded of a decision of the leader once it is written: lines for the history, and one for the log, to find them by.
+"""What is written of a decision of the leader, and what is recorded of it once it is: lines for the history, and one for the log, to find
+them by.
 
 Called by `daemon/leader.py`. Decides nothing, and writes nothing to the registry itself.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 from understudy.daemon.history import History
 from understudy.guard.log import log
@@ -9,6 +13,7 @@ from understudy.model import events, logevents
 from understudy.model.reasons import code_of
 from understudy.model.view import Assignment, View
 from understudy.policy.plan import Step
+from understudy.registry import keys
 
 NAMED = 20
 """So many assignments of a decision are named in its line of the log."""
@@ -17,6 +22,27 @@ NAMED = 20
 def activity_of(view: View) -> str:
     """The activity of what is decided from this View: the term and the revision of the registry."""
     return f"t{0 if view.leader is None else view.leader.term}r{view.revision}"
+
+
+def writes_of(view: View, step: Step) -> Mapping[str, Any]:
+    """The records of a step that was decided from this View, by key; None: deleted."""
+    writes: dict[str, Any] = {keys.incarnation(life.incarnation): life for life in step.incarnations}
+    writes |= {keys.assignment(assignment.resource): assignment for assignment in step.assignments}
+    writes |= {keys.target(name): target for name, target in step.targets}
+    writes |= {keys.request(id): None for id in step.fulfilled}
+    if step.cluster is not None:
+        writes[keys.CLUSTER] = step.cluster
+    writes |= {keys.incarnation(incarnation): None for incarnation in step.forgotten}
+    writes |= {keys.assignment(name): None for name in step.names if name in view.assignments}
+    writes |= {keys.report(name, server): None for name, server in step.reports}
+    return writes
+
+
+def rests_on(step: Step) -> tuple[str, ...]:
+    """S7: what it is conditional on besides the term and each record that it writes: the records of whoever is a holder from now on, for a
+    commit that was long under way must not make one of somebody proved gone and forgotten meanwhile; and what is to be forgotten."""
+    holders = {keys.incarnation(holder.incarnation): None for assignment in step.assignments for holder in assignment.holders}
+    return (*holders, *map(keys.resource, step.names))
 
 
 def record_decision(history: History, view: View, step: Step, *, ms: float) -> None:

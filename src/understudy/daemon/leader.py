@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.daemon.decisions import activity_of, record_decision
+from understudy.daemon.decisions import activity_of, record_decision, rests_on, writes_of
 from understudy.daemon.history import History, log_event
 from understudy.daemon.memory import LeaderMemory
 from understudy.daemon.mirror import RETRY_S, Mirror
+from understudy.daemon.parts import PreparedCommit
 from understudy.errors import CommitTooLarge, RegistryUnreachable, Unreachable
 from understudy.guard.log import log
 from understudy.model import events, logevents
@@ -200,14 +201,16 @@ class Leader:
         self._decided_at = self._mirror.version
         plan = decide(view, now, memory, part)
         self._parts.decided(plan)
-        # every step is begun before any is awaited, so that their conditions are those of the View they were decided from
+        # the conditions of every step are taken before any is awaited, so that they are those of the View they were decided from
         room = self._mirror.most_writes - 1  # beside the term
-        commits = [asyncio.ensure_future(self._commit(view, part)) for step in plan.steps for part in bounded(step, room)]
+        parts = [part for step in plan.steps for part in bounded(step, room)]
+        prepared = [(part, self._prepared(view, writes_of(view, part), *rests_on(part))) for part in parts]
+        commits = [asyncio.ensure_future(self._commit(view, part, commit)) for part, commit in prepared if commit is not None]
         done = await asyncio.gather(*commits, return_exceptions=True)
         for outcome in done:
             if isinstance(outcome, BaseException):
                 raise outcome
-        if not all(done):
+        if not all(done) or len(done) < len(prepared):
             if self._mirror.view is view:  # what it conflicts with has not been seen yet: not at once the same again
                 await self._mirror.wait(view.revision, RETRY_S)
             self._wake.set()  # a conflict: decide anew from what is there now
@@ -217,22 +220,10 @@ class Leader:
         self._settled, self.decide_at = None if plan or self._parts.unfinished else view, plan.wake_at
         return plan.wake_at
 
-    async def _commit(self, view: View, step: Step) -> bool:
-        writes: dict[str, Any] = {keys.incarnation(life.incarnation): life for life in step.incarnations}
-        writes |= {keys.assignment(assignment.resource): assignment for assignment in step.assignments}
-        writes |= {keys.target(name): target for name, target in step.targets}
-        writes |= {keys.request(id): None for id in step.fulfilled}
-        if step.cluster is not None:
-            writes[keys.CLUSTER] = step.cluster
-        writes |= {keys.incarnation(incarnation): None for incarnation in step.forgotten}
-        writes |= {keys.assignment(name): None for name in step.names if name in view.assignments}
-        writes |= {keys.report(name, server): None for name, server in step.reports}
+    async def _commit(self, view: View, step: Step, prepared: PreparedCommit) -> bool:
         begun = self._clock.monotonic()
-        # S7: conditional on the term, on each record's revision (which commit() adds for what is written) and on the records of whoever is
-        # a holder from now on: a commit that was long under way must not make one of somebody proved gone and forgotten meanwhile
-        holders = {keys.incarnation(holder.incarnation): None for assignment in step.assignments for holder in assignment.holders}
         try:
-            if await self._write(view, writes, *holders, *map(keys.resource, step.names)) is None:
+            if await self._mirror.send(prepared) is None:
                 return False
         except CommitTooLarge as error:
             self._say_too_large(step, str(error))
@@ -250,12 +241,18 @@ class Leader:
                 others = f" (it moves together with {len(step.assignments) - 1} others)" if len(step.assignments) > 1 else ""
                 self._history.record(events.TOO_LARGE, resource=assignment.resource, cause=f"{why}{others}")
 
-    async def _write(self, view: View, writes: Mapping[str, Any], *unchanged: str) -> int | None:
-        """Commit what only a leader may write (S7). Whether this daemon still is one is checked in the same step in which the conditions
-        are taken: it may have been overtaken at any await, and a condition on somebody else's term would hold."""
+    def _prepared(self, view: View, writes: Mapping[str, Any], *unchanged: str) -> PreparedCommit | None:
+        """A commit of what only a leader may write (S7); None: there is none to send. Whether this daemon still is one is checked
+        in the same step in which the conditions are taken: it may have been overtaken at any await, and a condition on somebody else's term
+        would hold."""
         if not self.leads():
             return None
-        return await self._mirror.commit(writes, decided_on=view, unchanged=(keys.LEADER, *unchanged))
+        return self._mirror.prepared(writes, decided_on=view, unchanged=(keys.LEADER, *unchanged))
+
+    async def _write(self, view: View, writes: Mapping[str, Any], *unchanged: str) -> int | None:
+        """Commit it at once."""
+        prepared = self._prepared(view, writes, *unchanged)
+        return None if prepared is None else await self._mirror.send(prepared)
 
     async def _trim(self) -> None:
         records = self._mirror.records

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from understudy.daemon.entries import ChangedNames, Entries
-from understudy.daemon.parts import Part, PartsWritten, check, together
+from understudy.daemon.parts import Part, PartsWritten, PreparedCommit, check, together
 from understudy.daemon.records import Records
 from understudy.daemon.standing import how_it_went_back, standing_of
 from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
@@ -245,9 +245,25 @@ class Mirror:
         """
         if not writes:
             return self.view.revision
+        prepared = self.prepared(writes, decided_on=decided_on, unchanged=unchanged)
+        return None if prepared is None else await self.send(prepared)
+
+    def prepared(self, writes: Mapping[str, Any], *, decided_on: View, unchanged: Iterable[str] = ()) -> PreparedCommit | None:
+        """`commit` for several that are decided from one View and sent beside each other: the conditions of each are taken now, and `send`
+        sends it. None: `decided_on` is not the present View any more, decide anew. RegistryUnreachable."""
         if decided_on is not self.view:
             return None
-        return await self._send(self._conditional(writes, (*unchanged, keys.CLUSTER)))
+        return PreparedCommit(self._conditional(writes, (*unchanged, keys.CLUSTER)), self.rereads)
+
+    async def send(self, prepared: PreparedCommit) -> int | None:
+        """See `commit`, which says what comes of it. What was read anew since, or is noticed to be another registry, is a conflict: the
+        conditions are those of the one before."""
+        writes = prepared.commit.writes
+        if not writes:
+            return self.view.revision
+        if prepared.reading != self.rereads or (self.view.set_back and all(write.key != keys.CLUSTER for write in writes)):
+            return None
+        return await self._send(prepared.commit)
 
     async def commit_parts(self, parts: Sequence[Part], *, decided_on: View, unchanged: Iterable[str] = ()) -> PartsWritten:
         """The same for parts that hold each for itself: in as many commits as it takes, in their order, until one conflicts. What is in

@@ -32,6 +32,15 @@ class PartsWritten:
     """The revisions of the first and of the last commit; where nothing was written, the present one."""
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedCommit:
+    """What is to be sent, resting on what was seen when it was decided."""
+
+    commit: Commit
+    reading: int
+    """Of the registry, by which the conditions were taken."""
+
+
 def together(shared: Sequence[CommitCondition], parts: Sequence[Commit], bound: Bound) -> list[tuple[int, Commit]]:
     """The commits to send, and how many of the parts are in each. CommitTooLarge, before any is sent: one part is too large by itself."""
     commits = [(len(several), joined(shared, several)) for several in divided(shared, parts, bound)]

@@ -83,7 +83,10 @@ class Keeping:
 
     def changed(self, view: View, names: Collection[ResourceName] | None = None) -> None:
         """There is a new View; a report alone is not worth a write. `names`: of whom it may say something else; None: of anybody."""
-        self._names = None if names is None or self._names is None else self._names | set(names)
+        if names is None or self._names is None:
+            self._names = None
+        else:
+            self._names.update(names)  # not a copy for each View: a start of thousands is as many of them
         worth = (view.definitions, view.types, view.targets, view.assignments, view.incarnations)
         self._view = view
         if len(worth) != len(self._worth) or any(before is not other for before, other in zip(worth, self._worth, strict=True)):

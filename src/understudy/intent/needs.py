@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 
 from understudy.intent.facts import registered, running_on
+from understudy.model.conditions import BEGINNING
 from understudy.model.dependencies import Registered, targets
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Why
 from understudy.model.resource import Dependency, DependencyKind
 from understudy.model.state import Life
 from understudy.model.view import View
-from understudy.policy.eligibility import standing
+from understudy.policy.eligibility import group_standings, standing
 from understudy.policy.ground import survey
 
 
@@ -46,6 +47,20 @@ def unlooked(view: View, names: Iterable[ResourceName], server: ServerName | Non
     ]
     ground = survey(view)
     return any(standing(ground, resource, place).reason.why is Why.NOT_LOOKED for resource, place in missing)
+
+
+def beginning(view: View, names: Iterable[ResourceName], server: ServerName | None = None) -> bool:
+    """Whether one of the names has no candidate (this server, or any) but such as are refused only because their daemon has just begun: in
+    a moment it proves that it can act."""
+    if all(said.why != BEGINNING for said in view.unable.values()):
+        return False
+    ground = survey(view)
+    for name in names:
+        found = [standing for standing in group_standings(ground, [name]) if server in (standing.server, None)]
+        passing = any(standing.reason.why is Why.CANNOT_ACT and BEGINNING in standing.reason.of for standing in found)
+        if passing and not any(standing.admitted for standing in found):
+            return True
+    return False
 
 
 def _meant(view: View, dependency: Dependency, known: Registered) -> tuple[ResourceName, ...]:

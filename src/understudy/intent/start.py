@@ -1,6 +1,6 @@
 """`crsctl start resource`: TARGETs of what is named and of what it needs, and one request for each group that is to be placed. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
@@ -10,6 +10,7 @@ from understudy.intent.operator import Operator
 from understudy.intent.places import check_place, check_server, passes
 from understudy.intent.put_back import Attempt
 from understudy.intent.refusal import Declined, Refusal
+from understudy.intent.steps import InSteps, at_once
 from understudy.intent.targets import aimed, is_aimed, said, wanted_on
 from understudy.model import events
 from understudy.model.names import PoolName, ResourceName, ServerName
@@ -17,7 +18,7 @@ from understudy.model.reasons import Reason, Why
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Internal, Target
 from understudy.model.view import Request, TargetRecord, View
-from understudy.policy.eligibility import Standing, group_standings, silent_candidates
+from understudy.policy.eligibility import Standing, admitted_somewhere, group_standings, silent_candidates
 from understudy.policy.ground import Ground, survey
 from understudy.policy.sentences import against, remedy
 
@@ -37,6 +38,11 @@ class StartCommand:
     """Where its start fails it is tried on these servers alone; empty: on any."""
     as_before: Mapping[ResourceName, TargetRecord] = field(default_factory=dict)
     """Local resources that were wanted on some servers only, a moment ago: so they are again."""
+    asked: frozenset[ResourceName] = field(init=False)
+    """The names, to look one up."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asked", frozenset(self.names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +89,16 @@ def start(view: View, command: StartCommand, operator: Operator, *, shown: View 
 
     Of many, one that nobody can take is remarked on, and keeps nobody else from starting. Declined when that is so of all.
     """
+    return at_once(start_in_steps(view, command, operator, shown=shown))
+
+
+def start_in_steps(view: View, command: StartCommand, operator: Operator, *, shown: View | None = None) -> InSteps[StartPlan]:
+    """`start`, with a pause after each resource and each group: there may be thousands."""
     remarks: list[Refusal] = []
-    names = tuple(_runnable(shown or view, command, remarks))
+    names = yield from _runnable(shown or view, command, remarks)
     while names:
         try:
-            edit = _edit(view, replace(command, names=names), operator)
+            edit = yield from _edit(view, replace(command, names=names), operator)
         except _Nobody as nobody_can:
             left = _without(view, names, nobody_can)
             remarks.append(nobody_can.refusal)
@@ -154,8 +165,9 @@ def _without(view: View, names: tuple[ResourceName, ...], nobody_can: _Nobody) -
     return left
 
 
-def _runnable(view: View, command: StartCommand, remarks: list[Refusal]) -> Iterator[ResourceName]:
+def _runnable(view: View, command: StartCommand, remarks: list[Refusal]) -> InSteps[tuple[ResourceName, ...]]:
     """Those that are not running already and not disabled; the others are remarked on."""
+    found = []
     for name in command.names:
         resource = find(view, name)
         shown = instances(view, resource)
@@ -167,26 +179,29 @@ def _runnable(view: View, command: StartCommand, remarks: list[Refusal]) -> Iter
         elif shown and len(up) == len(shown) and all(instance.target is Target.ONLINE for instance in shown):
             remarks += [Refusal(code=5702, names=(name, str(instance.server))) for instance in up]
         else:
-            yield name
+            found.append(name)
+        yield
+    return tuple(found)
 
 
-def _edit(view: View, command: StartCommand, operator: Operator) -> Edit:
+def _edit(view: View, command: StartCommand, operator: Operator) -> InSteps[Edit]:
     """TARGETs of the names and of what they need, and one request per group that is to be placed."""
-    wanted = [name for name in needed(view, command.names) if view.resources[name].enabled or name in command.names]
+    wanted = [name for name in needed(view, command.names) if view.resources[name].enabled or name in command.asked]
     for name in needed(view, command.names, weak=False):
         if not view.resources[name].enabled and running_on(view, name) is None:
             raise Declined(2660, name)
     if command.server is not None:
         check_server(view, operator.settings, command.server)
     targets = _targets(view, wanted, command, operator)
-    return _written(view, targets, _checked_places(view, command, wanted, targets), operator, command.within, wanted=wanted)
+    places = yield from _checked_places(view, command, wanted, targets)
+    return _written(view, targets, places, operator, command.within, wanted=wanted)
 
 
 def _targets(view: View, wanted: Collection[ResourceName], command: StartCommand, operator: Operator) -> dict[ResourceName, TargetRecord]:
     """Those that are to be written. What is only needed, and wanted on some servers, stays as it is."""
     found = {}
     for name in wanted:
-        local, named = view.resources[name].local, name in command.names
+        local, named = view.resources[name].local, name in command.asked
         if name in command.as_before and local:
             found[name] = replace(command.as_before[name], by=operator.by, era=view.era)
         elif named and not is_aimed(view, name, Target.ONLINE, command.server):
@@ -232,7 +247,7 @@ def _written(
 
 def _checked_places(
     view: View, command: StartCommand, wanted: Collection[ResourceName], targets: Mapping[ResourceName, TargetRecord]
-) -> PlacesAsked:
+) -> InSteps[PlacesAsked]:
     """The groups that are to be placed, each with the server it is asked for on (None: on any), if that may be."""
     member_of = groups_of(view)
     groups = sorted({member_of[name] for name in wanted if not view.resources[name].local})
@@ -242,16 +257,17 @@ def _checked_places(
     begins = {name for name in wanted if view.target(name) is not Target.ONLINE}
     for group, place in places.items():
         members = [name for name in group if after.target(name) is Target.ONLINE]
-        _check_group(ground, members, replace(command, server=place), begins)
+        _check_group(ground, members, command, place, begins)
         if place is None and not command.again:
             _check_candidates(ground, members, begins, command)
+        yield
     return places
 
 
 def _place_of(ground: Ground, group: tuple[ResourceName, ...], command: StartCommand) -> ServerName | None:
     """Where a group is asked for. A server is named for what was asked for and what must be beside it; what is only needed somewhere, or
     would only be welcome, goes where it may, and stays where it runs."""
-    if any(name in command.names for name in group):
+    if any(name in command.asked for name in group):
         return command.server
     beside = any(
         dependency.same_server and name in ground.meant(dependency)
@@ -281,19 +297,23 @@ def _only_welcome(ground: Ground, name: ResourceName, command: StartCommand, *, 
     return not here or any("global" not in dependency.modifiers and name in ground.meant(dependency) for dependency in weak)
 
 
-def _check_group(ground: Ground, members: list[ResourceName], command: StartCommand, wanted: Collection[ResourceName]) -> None:
-    """What runs already stays where it is, unless `-f`; and a server that is named must admit every member."""
+def _check_group(
+    ground: Ground, members: list[ResourceName], command: StartCommand, place: ServerName | None, wanted: Collection[ResourceName]
+) -> None:
+    """What runs already stays where it is, unless `-f`; and the server that it is asked for on must admit every member."""
     for name in members:
         for silent in silent_candidates(ground, ground.view.resources[name]):
             raise Declined(20105, name, silent, below=(remedy(Reason(Why.COULD_NOT_TELL), silent),))
     homes = {name: server for name in members if (server := running_on(ground.view, name)) is not None}
-    if command.server is not None:
-        check_place(ground, members, command.server, wanted)
-        moved = [name for name, server in homes.items() if server != command.server]
-    else:
+    if place is not None:
+        check_place(ground, members, place, wanted)
+        moved = [name for name, server in homes.items() if server != place]
+    elif homes:
         admitted = {standing.server for standing in group_standings(ground, members) if standing.admitted}
         # With no candidate at all nothing is moved: what runs stays, and the rest waits for a server.
         moved = [name for name, server in homes.items() if admitted and server not in admitted]
+    else:
+        moved = []
     if moved and not command.force:
         asked = next((name for name in command.names if name in members), members[0])
         raise Declined(2529, asked, moved[0])
@@ -304,7 +324,7 @@ def _check_candidates(ground: Ground, members: list[ResourceName], begins: set[R
     to start, or what runs, refuses nobody."""
     if not members or any(running_on(ground.view, name) is not None for name in members):
         return
-    if any(standing.admitted or passes(ground, standing.reason, begins) for standing in group_standings(ground, members)):
+    if admitted_somewhere(ground, members) or any(passes(ground, standing.reason, begins) for standing in group_standings(ground, members)):
         return
     asked = next((name for name in reversed(needed(ground.view, command.names)) if name in members and name in command.names), members[0])
     raise _Nobody(asked, refused_by(ground.view, asked), frozenset(members))

@@ -322,6 +322,8 @@ UNREACHED = "it cannot reach the registry"
 """Why a server cannot act, in these words: one cause, if it is away for all."""
 NOTHING_BEGINS = "its executor can begin nothing"
 """Another; what is used up follows."""
+BEGINNING = "its daemon is beginning, and has not proved yet that it can act"
+"""Another, as guards say it (`guard/core/ability.py`, which loads no more of the model than it must): it is over in a moment."""
 
 
 def status(found: Iterable[Condition]) -> int:

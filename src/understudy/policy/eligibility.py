@@ -46,6 +46,11 @@ def group_standings(ground: Ground, members: Sequence[ResourceName]) -> tuple[St
     return _sorted(joint_standing(ground, members, server) for server in _servers(ground, members))
 
 
+def admitted_somewhere(ground: Ground, members: Sequence[ResourceName]) -> bool:
+    """Whether any server would take the group: no more of them are asked than it takes to know that."""
+    return any(joint_standing(ground, members, server).admitted for server in _servers(ground, members))
+
+
 def standing(ground: Ground, resource: Resource, server: ServerName) -> Standing:
     """One server's standing for one resource: the first rule that refuses it, or how it ranks."""
     refusal = _refusal(ground, resource, server)

@@ -56,12 +56,38 @@ def divided(shared: Sequence[CommitCondition], parts: Iterable[Commit], bound: B
     A part that is too large by itself is alone, and the registry will refuse it.
     """
     found: list[list[Commit]] = []
+    present = _Filling(shared, bound)
     for part in parts:
-        if found and _fits(joined(shared, (*found[-1], part)), bound):
+        if found and present.takes(part):
             found[-1].append(part)
         else:
             found.append([part])
+            present = _Filling(shared, bound)
+        present.add(part)
     return found
+
+
+class _Filling:
+    """How much of a bound is used up by what is to go together: each part is looked at once."""
+
+    def __init__(self, shared: Sequence[CommitCondition], bound: Bound) -> None:
+        self._bound = bound
+        self._conditions = set(shared)
+        self._writes = 0
+        self._bytes = bytes_of(self._conditions, ())
+
+    def takes(self, part: Commit) -> bool:
+        """Whether there is room for this one as well."""
+        fresh = {condition for condition in part.conditions if condition not in self._conditions}
+        operations = max(len(self._conditions) + len(fresh), self._writes + len(part.writes))
+        return operations <= self._bound.operations and self._bytes + bytes_of(fresh, part.writes) <= self._bound.bytes
+
+    def add(self, part: Commit) -> None:
+        """It goes with them."""
+        fresh = {condition for condition in part.conditions if condition not in self._conditions}
+        self._bytes += bytes_of(fresh, part.writes)
+        self._conditions |= fresh
+        self._writes += len(part.writes)
 
 
 def joined(shared: Sequence[CommitCondition], parts: Iterable[Commit]) -> Commit:
@@ -69,8 +95,3 @@ def joined(shared: Sequence[CommitCondition], parts: Iterable[Commit]) -> Commit
     parts = tuple(parts)
     conditions = dict.fromkeys((*shared, *(condition for part in parts for condition in part.conditions)))
     return Commit(tuple(conditions), tuple(write for part in parts for write in part.writes))
-
-
-def _fits(commit: Commit, bound: Bound) -> bool:
-    operations = max(len(commit.conditions), len(commit.writes))
-    return operations <= bound.operations and bytes_of(commit.conditions, commit.writes) <= bound.bytes

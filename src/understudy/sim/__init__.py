@@ -7,7 +7,8 @@ The world                                                      What happens in i
   network.py   packets between guards, on two networks           faults.py      carries the faults out
   link.py      one server's way to the registry, and its disk    life.py        one world from its boot to its end
   ensemble.py  its members, where it has some                    backups.py     backups and restores, as operators make them;
-                                                                                rotating.py: the guards' key
+                                                                                rotating.py: the guards' key;
+                                                                                instances.py: stops on one server
   machine.py   power, boot, freeze, daemon                       quiet.py       passes over time in which nothing happens
   guard.py     keeper and guard; the daemon's end: guardport.py
   ending.py    the end of everything, in the real order; leaving.py: a planned leave

@@ -155,22 +155,22 @@ async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress
     began = clock.monotonic()
     until = began + watch.deadline_s
     patience = Patience(lambda name, text: world.say(20160, name, text), began)
-    view, waiting = world.mirror.view, watch.names
+    view, waiting = world.mirror.view, dict.fromkeys(watch.names)
     seen, all_judged_at = -1, began
     while True:
         # Of many, only those that still wait are judged when something of them has changed, and now and then; once none does, all are.
         changed, seen = world.mirror.changes(seen), world.mirror.version
         if changed is None or len(waiting) <= FEW or clock.monotonic() - all_judged_at >= LOOK_EVERY_S:
             changed, all_judged_at = None, clock.monotonic()
-        asked = waiting if changed is None else tuple(name for name in waiting if name in changed or name in progress.unstoppable)
-        done = set(asked) - set(_with(Verdict.PENDING, watch, progress, view, asked))
-        waiting = tuple(name for name in waiting if name not in done) if done else waiting
-        waiting = waiting or _with(Verdict.PENDING, watch, progress, view, watch.names)
+        asked = tuple(waiting) if changed is None else tuple(name for name in (*changed, *progress.unstoppable) if name in waiting)
+        for name in set(asked).difference(_with(Verdict.PENDING, watch, progress, view, asked)):
+            del waiting[name]
+        waiting = waiting or dict.fromkeys(_with(Verdict.PENDING, watch, progress, view, watch.names))
         now = clock.monotonic()
         patience.look(view, waiting, happened=progress.count, now=now)
         if not waiting or progress.refused or now >= until or patience.over(now):
             failed = _with(Verdict.FAILED, watch, progress, view, watch.names)
-            late = () if progress.refused else waiting
+            late = () if progress.refused else tuple(waiting)
             why = {name: patience.why(name) for name in late}
             refused = tuple(progress.refused.values())
             return Settled(view=view, failed=failed, pending=late, after_s=now - began, why=why, refused=refused)

@@ -12,11 +12,11 @@ from understudy.daemon.verbs.put_back import put_back
 from understudy.daemon.verbs.report import report
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import as_it_is
-from understudy.daemon.verbs.world import CommandContext, commit
+from understudy.daemon.verbs.world import CommandContext, commit_in_steps
 from understudy.errors import BadInput
 from understudy.intent import start as intent
 from understudy.intent.facts import groups_of, preempted, servers
-from understudy.intent.needs import needed, unlooked
+from understudy.intent.needs import beginning, needed, unlooked
 from understudy.intent.put_back import Attempt
 from understudy.intent.start import StartCommand
 from understudy.intent.verdicts import Judge, StartedOn, Verdict, started
@@ -77,7 +77,7 @@ async def start(world: CommandContext, command: StartCommand) -> bool:
 async def _start(world: CommandContext, command: StartCommand, earlier: Attempt | None) -> bool:
     await looked_at(world, command.names, command.server)
     operator = world.operator()
-    done = await commit(world, lambda view: intent.start(view, command, operator, shown=as_it_is(world, view)))
+    done = await commit_in_steps(world, lambda view: intent.start_in_steps(view, command, operator, shown=as_it_is(world, view)))
     starting, remarks = done.decided, () if command.again else done.decided.remarks
     for remark in remarks:
         world.remark(remark)
@@ -96,11 +96,12 @@ async def _start(world: CommandContext, command: StartCommand, earlier: Attempt 
 
 
 async def looked_at(world: CommandContext, names: Iterable[ResourceName], server: ServerName | None) -> None:
-    """Wait until servers have looked at what was registered a moment ago (S6): before that none is a candidate. Bounded."""
+    """Wait until servers have looked at what was registered a moment ago (S6), and until a daemon that has just begun has proved that it
+    can act: before that they are no candidates. Bounded."""
     view = await world.mirror.refresh()
     wanted = [name for name in needed(view, names) if not view.resources[name].local]
     until = world.clock.monotonic() + min(LOOK_S, max((view.resources[name].check_timeout_s for name in wanted), default=0.0))
-    while (left := until - world.clock.monotonic()) > 0 and unlooked(view, wanted, server):
+    while (left := until - world.clock.monotonic()) > 0 and (unlooked(view, wanted, server) or beginning(view, wanted, server)):
         view = await world.mirror.wait(view.revision, left)
 
 

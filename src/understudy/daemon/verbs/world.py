@@ -4,9 +4,10 @@ Called by `api.py`, which makes one World per request, and by every verb. It nev
 """
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 from understudy.daemon.history import log_event
@@ -20,6 +21,7 @@ from understudy.intent.parts import EditPart, in_parts, together
 from understudy.intent.permitted import check_permitted
 from understudy.intent.refusal import Refusal
 from understudy.intent.rights import Identity
+from understudy.intent.steps import InSteps
 from understudy.model.conditions import Own
 from understudy.model.excerpt import EVENT_BYTES, excerpt
 from understudy.model.messages import line, with_number, words
@@ -31,6 +33,8 @@ from understudy.ports import Clock, OwnServer, RegistryMembers
 
 ATTEMPTS = 8
 """How often a change is decided anew when somebody else changed the same keys meanwhile."""
+UNHURRIED = 4
+"""How often a decision in steps is made with pauses between them."""
 FIRST_NUMBER = 500_000_000
 """Events that a commit carries are numbered from here, those of the daemon's own pen from 1: their keys never meet."""
 APPLY_S = 5.0
@@ -238,10 +242,52 @@ async def commit(world: CommandContext, decide: Callable[[View], D]) -> Committe
 
     `decide` raises BadInput to refuse. Declined when the caller may not write that. Refused when the others never stop.
     """
+
+    async def at_once(view: View) -> D:
+        return decide(view)
+
+    return await _commit(world, at_once)
+
+
+async def commit_in_steps(world: CommandContext, decide: Callable[[View], InSteps[D]]) -> Committed[D]:
+    """`commit` of what may take long to decide: the daemon's other work has its turn between the steps. What is written rests on the View
+    that it was decided from all the same: if something of it has changed meanwhile, it is decided anew, and at last without a pause."""
+    attempts = itertools.count(1)
+
+    async def in_turns(_: View) -> D:
+        await world.turn.begin()
+        view, version, hurried = world.mirror.view, world.mirror.version, next(attempts) > UNHURRIED
+        steps = decide(view)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                decided: D = end.value
+                break
+            if not hurried:
+                await world.turn.next()
+        return decided if _still_so(world, view, version, decided.edit) else await in_turns(view)
+
+    return await _commit(world, in_turns)
+
+
+def _still_so(world: CommandContext, view: View, version: int, edit: Edit) -> bool:
+    """Whether the present View, where it is another, says of all that the edit is about what this one said."""
+    now, changed = world.mirror.view, world.mirror.changes(version)
+    around = zip(_AROUND(view), _AROUND(now), strict=True)
+    about = {*edit.rests.resources, *edit.targets, *(name for request in edit.requests for name in request.resources)}
+    return now is view or (changed is not None and about.isdisjoint(changed) and all(before is after for before, after in around))
+
+
+_AROUND = attrgetter("cluster", "incarnations", "servers", "pools", "types", "unable", "set_back")
+"""What else of a View decides where something may run."""
+
+
+async def _commit(world: CommandContext, decide: Callable[[View], Awaitable[D]]) -> Committed[D]:
     begun: _Begun | None = None
     for _ in range(ATTEMPTS):
-        view = await world.mirror.refresh()
-        decided = decide(view)
+        decided = await decide(await world.mirror.refresh())
+        view = world.mirror.view
         check_permitted(view, decided.edit, world.caller.who)
         # what was too much for one commit is gone on with where somebody came in between: nothing is written twice
         parts = [part for part in in_parts(decided.edit) if begun is None or part.names not in begun.names]
