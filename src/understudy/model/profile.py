@@ -53,7 +53,6 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Res
 
 
 def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Mapping[str, str]) -> Resource:
-    script_timeout = values["SCRIPT_TIMEOUT"]
     return Resource(
         name=definition.name,
         type=definition.type,
@@ -79,11 +78,10 @@ def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Map
         check_interval_s=float(values["CHECK_INTERVAL"]),
         offline_check_interval_s=float(int(values.get("OFFLINE_CHECK_INTERVAL") or 0)),
         check_failures=int(values["CHECK_FAILURES"]),
-        # 0 means: as long as SCRIPT_TIMEOUT.
-        start_timeout_s=float(int(values["START_TIMEOUT"]) or int(script_timeout)),
-        stop_timeout_s=float(int(values["STOP_TIMEOUT"]) or int(script_timeout)),
-        check_timeout_s=float(int(values["CHECK_TIMEOUT"]) or int(script_timeout)),
-        clean_timeout_s=float(int(values["CLEAN_TIMEOUT"]) or int(script_timeout)),
+        start_timeout_s=_timeout_s(values, "START_TIMEOUT"),
+        stop_timeout_s=_timeout_s(values, "STOP_TIMEOUT"),
+        check_timeout_s=_timeout_s(values, "CHECK_TIMEOUT"),
+        clean_timeout_s=_timeout_s(values, "CLEAN_TIMEOUT"),
         action_timeout_s=float(int(values["ACTION_TIMEOUT"])),
         uptime_threshold_s=duration_s(values["UPTIME_THRESHOLD"]),
         start_concurrency=int(values["START_CONCURRENCY"]),
@@ -94,6 +92,11 @@ def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Map
         stop_failure_fences=values["STOP_FAILURE"] == "fence",
         user=acl_owner(values["ACL"]),
     )
+
+
+def _timeout_s(values: Mapping[str, str], name: str) -> float:
+    """0 means: as long as SCRIPT_TIMEOUT."""
+    return float(int(values[name]) or int(values["SCRIPT_TIMEOUT"]))
 
 
 def _pools(values: Mapping[str, str]) -> tuple[PoolName, ...]:
