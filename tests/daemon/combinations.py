@@ -132,7 +132,8 @@ async def _story(case: Combination) -> list[Told]:
             text += f",START_DEPENDENCIES='{case.start}'"
         if case.stop:
             text += f",STOP_DEPENDENCIES='{case.stop}'"
-        await _quietly(cluster, text + '"')
+        apart = case.condition in ("outside", "outside up", "nowhere")  # what no server may run as a whole takes a word
+        await _quietly(cluster, text + '"' + (" -f" if apart else ""))
         if case.first:
             await cluster.run("crsctl start resource base")
             told.append(await _tell(cluster, "start resource app"))

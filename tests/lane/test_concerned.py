@@ -18,7 +18,7 @@ from understudy.model.actions import ActionName
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
-from understudy.model.state import Life, State, Target
+from understudy.model.state import Internal, Life, State, Target
 from understudy.model.view import (
     Assignment,
     Definition,
@@ -39,6 +39,7 @@ NOW = 100.0
 START = (
     "hard({})", "hard({})", "hard(global:{})", "hard(intermediate:{})", "hard(global:intermediate:{})", "weak({})", "weak({})",
     "weak(global:{})", "weak(concurrent:{})", "attraction({})", "pullup({})", "dispersion({})", "exclusion({})",
+    "exclusion(preempt_pre:{})", "exclusion(preempt_post:{})",
 )  # fmt: skip
 STOP = ("hard({})", "hard({})", "hard(shutdown:{})", "hard(global:{})", "hard(intermediate:{})")
 
@@ -117,7 +118,12 @@ def views(draw: st.DrawFn) -> View:
             assignments[name] = Assignment(resource=name, epoch=1, owner=owner, holders=holders, last_resort=draw(st.booleans()))
         state = draw(st.sampled_from(tuple(State)))
         if draw(st.booleans()):
-            reports[name] = {OTHER.server: Report(resource=name, server=OTHER.server, incarnation=OTHER.incarnation, epoch=1, state=state)}
+            internal, tried = draw(st.sampled_from((Internal.STABLE, Internal.STABLE, Internal.STARTING))), draw(st.integers(-1, 1))
+            reports[name] = {
+                OTHER.server: Report(
+                    resource=name, server=OTHER.server, incarnation=OTHER.incarnation, epoch=1, state=state, internal=internal, tried=tried
+                )
+            }
     return View(
         incarnations={
             holder.incarnation: IncarnationRecord(incarnation=holder.incarnation, server=holder.server, life=Life.ONLINE)

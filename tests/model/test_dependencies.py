@@ -26,15 +26,15 @@ NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,12}", fullmatch=True)
 
 @st.composite
 def clauses(draw: st.DrawFn, which: Which) -> tuple[Dependency, ...]:
-    """Dependencies that the attribute may hold: each kind once (pullup again and again), a type last in its list."""
+    """Dependencies that the attribute may hold: each kind once (pullup again and again)."""
     kinds = draw(st.permutations([kind for attribute, kind in MODIFIERS if attribute == which]))
     found: list[Dependency] = []
     for kind in kinds[: draw(st.integers(0, len(kinds)))]:
         suffix = {SUFFIXES[kind]} if kind in SUFFIXES and draw(st.booleans()) else set()
         names = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
-        for place, name in enumerate(names):
+        for name in names:
             modifiers = draw(st.sets(st.sampled_from(sorted(MODIFIERS[which, kind])))) if MODIFIERS[which, kind] else set()
-            is_type = place == len(names) - 1 and draw(st.booleans())
+            is_type = draw(st.booleans())
             found.append(Dependency(kind=kind, entity=name, is_type=is_type, modifiers=frozenset(modifiers | suffix)))
     return tuple(found)
 
@@ -65,7 +65,7 @@ def test_a_real_line_is_read() -> None:
     """With a blank after a comma, modifiers in a row, and types."""
     text = (
         "hard(global:uniform:ora.DATA.dg, global:uniform:ora.FRA.dg) pullup(global:ora.DATA.dg, global:ora.FRA.dg) "
-        "weak(uniform:ora.ons,global:ora.gns,type:ora.listener.type)"
+        "weak(type:ora.listener.type,global:type:ora.scan_listener.type,uniform:ora.ons,global:ora.gns)"
     )
 
     found = parse(text, "START_DEPENDENCIES", "db")
@@ -73,7 +73,15 @@ def test_a_real_line_is_read() -> None:
     assert [dependency.entity for dependency in found if dependency.kind is DependencyKind.HARD] == ["ora.DATA.dg", "ora.FRA.dg"]
     assert found[0].modifiers == {"global", "uniform"}
     assert not found[0].same_server
-    assert found[-1].is_type
+    weak = [(dependency.entity, dependency.is_type) for dependency in found if dependency.kind is DependencyKind.WEAK]
+    assert weak == [("ora.listener.type", True), ("ora.scan_listener.type", True), ("ora.ons", False), ("ora.gns", False)]
+
+
+def test_a_real_stop_line_is_read() -> None:
+    """Modifiers in a row."""
+    found = parse("hard(global:intermediate:ora.asm,global:shutdown:ora.DATA.dg,global:shutdown:ora.FRA.dg)", "STOP_DEPENDENCIES", "db")
+
+    assert [dependency.modifiers for dependency in found] == [{"global", "intermediate"}, {"global", "shutdown"}, {"global", "shutdown"}]
 
 
 def test_hard_without_global_means_the_same_server() -> None:
@@ -85,7 +93,7 @@ def test_hard_without_global_means_the_same_server() -> None:
 
 def test_pullup_may_come_again_even_after_a_type() -> None:
     """The one kind that may repeat."""
-    text = "pullup(type:t) pullup:always(a) pullup(b)"
+    text = "pullup(type:t,a) pullup:always(a) pullup(b)"
 
     assert print_dependencies(parse(text, "START_DEPENDENCIES", "r")) == text
 
@@ -101,7 +109,7 @@ def test_pullup_may_come_again_even_after_a_type() -> None:
         ("weak(a)", "STOP_DEPENDENCIES", 20005, "no kind"),
         ("hard(concurrent:a)", "START_DEPENDENCIES", 20005, "cannot stand here"),
         ("hard(global:global:a)", "START_DEPENDENCIES", 20005, "cannot stand here"),
-        ("hard(type:t,a)", "START_DEPENDENCIES", 20005, "must be the last"),
+        ("hard(type:t,a,type:t)", "START_DEPENDENCIES", 2929, "'t'"),
         ("hard:always(a)", "START_DEPENDENCIES", 20005, "is not known"),
         ("hard(a b)", "START_DEPENDENCIES", 20005, "is no name"),
         ("a", "START_DEPENDENCIES", 20005, "in parentheses"),
@@ -150,6 +158,7 @@ def test_a_cycle_is_refused() -> None:
         check_cycle(c, known(a, b, c))
 
     assert refused.value.code == 2515
+    assert str(refused.value).splitlines()[1] == "  c -> a -> b -> c"
 
 
 def test_a_cycle_in_the_stop_order_is_refused() -> None:
@@ -162,12 +171,24 @@ def test_a_cycle_in_the_stop_order_is_refused() -> None:
 
 def test_a_cycle_over_a_type_says_so() -> None:
     """CRS-2588 names the way."""
-    a = resource("a", "hard(type:cluster_resource)")
+    a, b = resource("a", "hard(b)"), resource("b", "weak(type:cluster_resource)")
 
     with pytest.raises(BadDependency) as refused:
-        check_cycle(a, known(a))
+        check_cycle(a, known(a, b))
 
     assert refused.value.code == 2588
+    assert str(refused.value).splitlines()[1] == "  a -> b -> a (type:cluster_resource)"
+
+
+def test_what_could_not_start_first_is_refused() -> None:
+    """Each list alone is no circle, but what stops with another does not start without it."""
+    a, b = resource("a", "hard(b)"), resource("b", stop="hard(a)")
+
+    with pytest.raises(BadDependency) as refused:
+        check_cycle(b, known(a, b))
+
+    assert str(refused.value).splitlines()[1] == "  b -> a (STOP_DEPENDENCIES) -> b (START_DEPENDENCIES)"
+    check_cycle(b, known(a, resource("b", stop="hard(shutdown:a)")))
 
 
 def test_what_orders_nothing_closes_no_cycle() -> None:

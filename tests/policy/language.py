@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import replace
 
+from policy.carried import carried_out, only_forgets
 from understudy.model.failures import counted_after, with_earlier
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
@@ -37,7 +38,7 @@ from understudy.policy.decide import decide
 from understudy.policy.explain import render
 from understudy.policy.failover import DelaySeen, delays_seen
 from understudy.policy.groups import group_of
-from understudy.policy.plan import Memory, Note, Plan, Step
+from understudy.policy.plan import Memory, Note, Step
 from understudy.policy.sentences import sentence
 
 QUIET_S = 0.1
@@ -50,29 +51,6 @@ LIVES = {
     "is confirmed off": Life.FENCED,
     "said farewell": Life.LEFT,
 }
-
-
-def carried_out(view: View, plan: Plan) -> View:
-    """The View after every commit of the plan."""
-    for step in plan.steps:
-        assignments = {**view.assignments, **{assignment.resource: assignment for assignment in step.assignments}}
-        assignments = {name: assignment for name, assignment in assignments.items() if name not in step.names}
-        incarnations = {**view.incarnations, **{record.incarnation: record for record in step.incarnations}}
-        view = replace(
-            view,
-            revision=view.revision + 1,
-            cluster=step.cluster or view.cluster,
-            incarnations={name: record for name, record in incarnations.items() if name not in step.forgotten},
-            assignments=assignments,
-            requests=tuple(request for request in view.requests if request.id not in step.fulfilled),
-            targets={**view.targets, **dict(step.targets)},
-        )
-    return view
-
-
-def only_forgets(plan: Plan) -> bool:
-    """Whether nothing is left to do but to forget incarnations of which the proof is no longer needed (that takes a View of its own)."""
-    return not any(replace(step, forgotten=()) for step in plan.steps)
 
 
 class SpokenCluster:
@@ -339,6 +317,16 @@ class SpokenCluster:
         for name in names.split():
             self._report(name, server, State.ONLINE, proven=long is not None)
 
+    def partly(self, names: str, server: str) -> None:
+        """The server reports them INTERMEDIATE."""
+        for name in names.split():
+            self._report(name, server, State.INTERMEDIATE)
+
+    def begin(self, names: str, server: str) -> None:
+        """The server reports that it starts them."""
+        for name in names.split():
+            self._report(name, server, State.OFFLINE, internal=Internal.STARTING)
+
     def down(self, names: str, server: str) -> None:
         """The server reports them OFFLINE."""
         for name in names.split():
@@ -372,19 +360,28 @@ class SpokenCluster:
             if after.resource in self.view.resources:
                 self._report(name, server, State.OFFLINE)
 
-    def _report(self, name: str, server: str, state: State, *, kind: str = "", proven: bool = False) -> None:
+    def _report(
+        self, name: str, server: str, state: State, *, kind: str = "", proven: bool = False, internal: Internal = Internal.STABLE
+    ) -> None:
         resource, place = ResourceName(name), ServerName(server)
         if resource not in self.view.resources:
             raise LookupError(name)
         assignment = self.view.assignments.get(resource)
         epoch = 0 if assignment is None else assignment.epoch
+        before = self.view.report(resource, place)
+        same = before is not None and before.incarnation == self.incarnation(server)
+        starts = before.starts if before is not None and same else 0
+        up = (State.ONLINE, State.INTERMEDIATE)
+        begun = state in up and not (before is not None and same and before.state in up)
         report = Report(
             resource=resource,
             server=place,
             incarnation=self.incarnation(server),
             epoch=epoch,
             state=state,
-            internal=Internal.STABLE,
+            internal=internal,
+            starts=starts + begun,
+            tried=epoch if begun or internal is Internal.STARTING or before is None else before.tried,
             failure=Failure(kind=kind, epoch=epoch, text="the script said so") if kind else None,
             proven=proven,
         )
@@ -404,9 +401,10 @@ class SpokenCluster:
         """One commit: its first line is marked."""
         lines = [f"{record.server} is {record.life.value}: {record.proof or 'it has come up'}" for record in step.incarnations]
         lines += [f"{name}: TARGET {record.target.value}{_otherwise(record)} ({record.by})" for name, record in step.targets]
-        lines += [self._assignment(assignment) for assignment in step.assignments]
+        lines += [self._assignment(assignment) for assignment in step.assignments if self._is_seen(assignment)]
         lines += [f"{note.resource} could not be ended on {note.on}: {note.cause}" for note in step.notes if note.kind == "unended"]
         lines += [self._refused(note) for note in step.notes if note.kind == "refused"]
+        lines += [f"TARGET of {note.resource}: {self._words(note.cause)}" for note in step.notes if note.kind == "target-set"]
         if not lines and step.fulfilled:
             lines = ["nothing to do for the request"]
         return [("- " if number == 0 else "  ") + line for number, line in enumerate(lines)]
@@ -434,10 +432,17 @@ class SpokenCluster:
             notes.append("earlier failures are forgiven")
         return f"{head}: {'; '.join(notes)}" if notes else head
 
+    def _is_seen(self, assignment: Assignment) -> bool:
+        """Not what differs only in what the leader remembers of it."""
+        before = self.view.assignments.get(assignment.resource, Assignment(resource=assignment.resource, epoch=0, era=assignment.era))
+        return replace(before, pulled=assignment.pulled, spread=assignment.spread) != assignment
+
     def _refused(self, note: Note) -> str:
-        reason = parse_reason(note.cause)
-        words = note.cause if reason is None else sentence(reason)
-        return f"refused for {note.resource}{f' on {note.on}' if note.on else ''}: {words}"
+        return f"refused for {note.resource}{f' on {note.on}' if note.on else ''}: {self._words(note.cause)}"
+
+    def _words(self, cause: str) -> str:
+        reason = parse_reason(cause)
+        return cause if reason is None else sentence(reason)
 
 
 def _otherwise(record: TargetRecord) -> str:
@@ -473,6 +478,8 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{NAMES} belongs? to {SERVER}", SpokenCluster.belong),
     (rf"{NAMES} runs? on {SERVER}(?P<long> for long)?", SpokenCluster.run),
     (rf"{NAMES} (?:is|are) down on {SERVER}", SpokenCluster.down),
+    (rf"{NAMES} (?:is|are) partly online on {SERVER}", SpokenCluster.partly),
+    (rf"{NAMES} (?:is|are) being started on {SERVER}", SpokenCluster.begin),
     (rf"{NAME} (?P<how>cannot be started|has used up its restarts|cannot be stopped) on {SERVER}", SpokenCluster.fail),
     (rf"{NAME} failed on {SERVER} at (?P<times>[\d.]+s(?: [\d.]+s)*)", SpokenCluster.failed_at),
     (rf"{SERVER} releases {NAMES}", SpokenCluster.release),

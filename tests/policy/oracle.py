@@ -4,11 +4,11 @@ It knows fresh groups only (nobody owns or runs anything of it), which is where 
 stories. Written without looking at `policy/eligibility.py`, so that the two can disagree.
 """
 
-from understudy.model.names import PoolName, ResourceName, ServerName
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
 from understudy.model.pools import membership
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State
-from understudy.model.view import View
+from understudy.model.view import Assignment, View
 
 
 def best_server(view: View, members: list[ResourceName]) -> ServerName | None:
@@ -53,13 +53,12 @@ def _may_depend(view: View, resource: Resource, server: ServerName) -> bool:
         if any(holder.incarnation == view.present()[server].incarnation for holder in assignment.holders)
     }
     for other in view.resources.values():
-        for mine, its in ((resource, other), (other, resource)):
-            if (
-                _names(mine, DependencyKind.EXCLUSION, its.name)
-                and other is not resource
-                and (other.name in held or _unknown(view, other, server))
-            ):
-                return False
+        if other is resource or not (_names(resource, DependencyKind.EXCLUSION, other.name) or _excludes(other, resource)):
+            continue
+        there = other.name in held or _state(view, other.name, server) in (State.ONLINE, State.INTERMEDIATE)
+        moves = other.name in view.targets and _state(view, other.name, server) is not State.UNKNOWN
+        if _unknown(view, other, server) or (there and not (_preempts(resource, other) and moves)):
+            return False
     needs = [dependency for dependency in resource.start if dependency.kind is DependencyKind.HARD and "global" not in dependency.modifiers]
     return all(_is_up(view, dependency, server) for dependency in needs if view.resources[ResourceName(dependency.entity)].local)
 
@@ -75,6 +74,24 @@ def _is_up(view: View, dependency: Dependency, server: ServerName) -> bool:
     return report is not None and report.state in (State.ONLINE, State.INTERMEDIATE)
 
 
+def _excludes(resource: Resource, other: Resource) -> bool:
+    return _names(resource, DependencyKind.EXCLUSION, other.name)
+
+
+def _preempts(resource: Resource, other: Resource) -> bool:
+    """Whether it says so, and the other does not say the same."""
+    mine, its = (
+        any(word.startswith("preempt") for dependency in by.start if dependency.entity == of.name for word in dependency.modifiers)
+        for by, of in ((resource, other), (other, resource))
+    )
+    return mine and not its
+
+
+def _state(view: View, name: ResourceName, server: ServerName) -> State | None:
+    report = view.report(name, server)
+    return None if report is None or report.incarnation != view.present()[server].incarnation else report.state
+
+
 def _names(resource: Resource, kind: DependencyKind, name: ResourceName) -> bool:
     return any(dependency.kind is kind and dependency.entity == name for dependency in resource.start)
 
@@ -83,6 +100,8 @@ def _score(view: View, name: ResourceName, server: ServerName) -> list[int]:
     """Lower is better: favoured place, attraction, dispersion, burden, place in the lists."""
     resource = view.resources[name]
     here = [other for other in owned(view, server) if other != name]
+    rivals = {other for other in view.resources if _excludes(resource, view.resources[other]) or _excludes(view.resources[other], resource)}
+    held = [other for other, assignment in view.assignments.items() if view.present()[server].incarnation in _holders(assignment)]
     listed = _place_in_lists(view, resource, server)
     favoured = 10_000
     if resource.placement == "favored" and server in resource.hosting_members:
@@ -93,13 +112,40 @@ def _score(view: View, name: ResourceName, server: ServerName) -> list[int]:
     assignment = view.assignments.get(name)
     last = None if assignment is None else assignment.last if assignment.owner is None else assignment.owner.server
     return [
+        len(rivals.intersection(held) - {name}),
         int(resource.use_stickiness and last != server),
         favoured,
-        -sum(_names(resource, DependencyKind.ATTRACTION, other) for other in here),
-        sum(_names(resource, DependencyKind.DISPERSION, other) for other in here),
+        -sum(_is_beside(view, dependency, server) for dependency in resource.start if dependency.kind is DependencyKind.ATTRACTION),
+        sum(
+            _is_beside(view, dependency, place)
+            for dependency in resource.start
+            if dependency.kind is DependencyKind.DISPERSION
+            for place in (_neighbours(view, server) if "pool" in dependency.modifiers else {server})
+        ),
         burden if resource.placement == "balanced" and not resource.use_stickiness else 0,
         listed,
     ]
+
+
+def _holders(assignment: Assignment) -> set[Incarnation]:
+    return {holder.incarnation for holder in (*assignment.holders, *([assignment.owner] if assignment.owner else []))}
+
+
+def _is_beside(view: View, dependency: Dependency, server: ServerName) -> bool:
+    """Whether what it names belongs there, or has an instance there; not what is partly online, unless it says so."""
+    name = ResourceName(dependency.entity)
+    state, mine = _state(view, name, server), name in owned(view, server)
+    if view.resources[name].local:
+        mine = state in (State.ONLINE, State.INTERMEDIATE)
+    return mine and (state is not State.INTERMEDIATE or "intermediate" in dependency.modifiers)
+
+
+def _neighbours(view: View, server: ServerName) -> set[ServerName]:
+    """Servers of its pools; Generic and Free count only for a server that is in no other."""
+    online = [name for name, record in view.present().items() if record.life is Life.ONLINE]
+    pools = {name: members for name, members in membership(view.pools, online).items() if server in members}
+    own = {name: members for name, members in pools.items() if name not in ("Generic", "Free")}
+    return {server, *(name for members in (own or pools).values() for name in members)}
 
 
 def _place_in_lists(view: View, resource: Resource, server: ServerName) -> int:

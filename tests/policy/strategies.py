@@ -23,6 +23,11 @@ from understudy.model.view import (
 SERVERS = tuple(ServerName(f"ctr{number}") for number in range(1, 5))
 NAMES = tuple(ResourceName(name) for name in ("cache", "data", "db", "vip", "web"))
 POOLS = (PoolName("left"), PoolName("right"))
+WAYS = (
+    "hard({})", "hard({})", "hard(global:{})", "hard(intermediate:{})", "weak({})", "weak(global:{})", "attraction({})",
+    "attraction(intermediate:{})", "dispersion({})", "dispersion(intermediate:{})", "dispersion(pool:{})", "dispersion:active({})",
+    "exclusion({})", "exclusion({})", "exclusion(preempt_pre:{})", "exclusion(preempt_post:{})", "pullup({})", "pullup:always({})",
+)  # fmt: skip
 LIVES = (Life.ONLINE, Life.ONLINE, Life.ONLINE, *Life)
 
 
@@ -64,12 +69,11 @@ def placements(draw: st.DrawFn) -> dict[str, str]:
 @st.composite
 def dependencies(draw: st.DrawFn, others: list[str]) -> str:
     """START_DEPENDENCIES on some of the others, each in one way."""
-    ways = ("hard({})", "hard({})", "hard(global:{})", "weak({})", "attraction({})", "dispersion({})", "exclusion({})")
-    chosen: dict[str, list[str]] = {}
+    chosen: dict[str, tuple[str, list[str]]] = {}
     for other in draw(st.lists(st.sampled_from(others), unique=True, max_size=2)):
-        kind, entity = draw(st.sampled_from(ways)).format(other).rstrip(")").split("(")
-        chosen.setdefault(kind, []).append(entity)
-    return " ".join(f"{kind}({','.join(entities)})" for kind, entities in chosen.items())
+        head, entity = draw(st.sampled_from(WAYS)).format(other).rstrip(")").split("(")
+        chosen.setdefault(head.partition(":")[0], (head, []))[1].append(entity)
+    return " ".join(f"{head}({','.join(entities)})" for head, entities in chosen.values())
 
 
 @st.composite

@@ -5,7 +5,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from cutting import cut
-from policy.language import SpokenCluster, carried_out
+from policy.carried import carried_out
+from policy.language import SpokenCluster
 from policy.strategies import views
 from policy.test_properties import LATER, memory_of
 from understudy.model.events import ASSIGNED, FENCED

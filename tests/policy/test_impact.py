@@ -5,7 +5,8 @@ from dataclasses import replace
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from policy.language import SpokenCluster, carried_out
+from policy.carried import carried_out
+from policy.language import SpokenCluster
 from policy.strategies import SERVERS, resources, views
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.resource import Placement

@@ -8,7 +8,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from cutting import exchange
-from policy.language import carried_out
+from policy.carried import carried_out
 from policy.strategies import views
 from policy.test_properties import LATER, memory_of
 from understudy.model.names import ResourceName, TypeName

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from policy.language import carried_out, only_forgets
+from policy.carried import carried_out, only_forgets
 from policy.oracle import best_server
 from policy.strategies import views
 from understudy.model.names import ResourceName

@@ -81,6 +81,11 @@ def stop_under_what_needs_it(patch: Patch) -> None:
     exchange(patch, neighbours.dependents_not_off)(lambda here, resource: ())
 
 
+def start_beside_what_is_excluded(patch: Patch) -> None:
+    """What is preempted need not be off."""
+    exchange(patch, neighbours.excluded_not_off)(lambda here, resource: ())
+
+
 # --- who was there before, and for how long it is waited for ---------------------------------------------------------
 
 

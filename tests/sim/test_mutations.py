@@ -135,6 +135,7 @@ ROWS = (
     MutationRow(mutations_live.start_without_what_it_needs, "starts # without #", 10, world(groups=3)),
     MutationRow(mutations_commits.divide_groups, "divides a group", 2, world(commands=60)),
     MutationRow(mutations_live.stop_under_what_needs_it, "stops # under #", 10, world(commands=60)),
+    MutationRow(mutations_live.start_beside_what_is_excluded, "starts # beside #", 20, world(groups=3, kinds=1.0, commands=120)),
 )
 
 

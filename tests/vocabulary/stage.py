@@ -155,6 +155,8 @@ async def _step(cluster: Cluster, step: str, row: VocabularyRow | None) -> Print
             cluster.executors[server].die(ResourceName(resource))
         case [server, resource, "check", "answers", status]:
             cluster.executors[server].service(ResourceName(resource)).check_says = int(status)
+        case [server, resource, action, "takes", seconds]:
+            cluster.executors[server].service(ResourceName(resource)).took_s[action] = float(seconds)  # type: ignore[index]
         case [server, resource, action, "hangs"]:
             cluster.executors[server].service(ResourceName(resource)).hangs.add(action)  # type: ignore[arg-type]
         case _:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from understudy.intent.refusal import Declined
-from understudy.model.dependencies import Registered
+from understudy.model.dependencies import Registered, targets
 from understudy.model.failures import in_window
 from understudy.model.namers import NOBODY, namers, on_types
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.resource import Dependency, DependencyKind, Resource
+from understudy.model.resource import PREEMPTS, Dependency, DependencyKind, Resource
 from understudy.model.scopes import counting
 from understudy.model.settings import Settings
 from understudy.model.state import PROVEN, Life, State, Target
@@ -72,19 +72,29 @@ def stop_dependents(view: View, names: Iterable[ResourceName]) -> tuple[Resource
     found: set[ResourceName] = set()
     waiting = list(asked)
     while waiting:
-        fresh = _stop_with(view, waiting.pop()) - found - asked
+        fresh = _stop_with(view, waiting.pop(), asked | found) - found - asked
         found |= fresh
         waiting += fresh
     return tuple(sorted(found))
 
 
-def _stop_with(view: View, name: ResourceName) -> set[ResourceName]:
+def _stop_with(view: View, name: ResourceName, gone: set[ResourceName]) -> set[ResourceName]:
     # A `shutdown:` one only orders the stop of a whole server.
     return {
         by.name
         for by, dependency in who_depends_on(view, name)
         if dependency in by.stop and dependency.kind is DependencyKind.HARD and "shutdown" not in dependency.modifiers
+        if not (dependency.is_type and _has_another(view, by, dependency, gone))
     }
+
+
+def _has_another(view: View, by: Resource, dependency: Dependency, gone: set[ResourceName]) -> bool:
+    """Whether something else of the type is up where that counts, and stays so."""
+    here = running_on(view, by.name)
+    gone = {*gone, by.name}
+    others = [resource for name, resource in view.resources.items() if dependency.entity in resource.lineage and name not in gone]
+    up = (instance for resource in others for instance in instances(view, resource) if instance.state in RUNNING)
+    return any("global" in dependency.modifiers or instance.server == here for instance in up)
 
 
 def who_depends_on(view: View, name: ResourceName) -> Iterator[tuple[Resource, Dependency]]:
@@ -97,6 +107,14 @@ def who_depends_on(view: View, name: ResourceName) -> Iterator[tuple[Resource, D
     for type_name in (record.name for record in descent(view.resources[name].type, view.types)) if types else ():
         for by in map(view.resources.__getitem__, types.get(type_name, NOBODY)):
             yield from ((by, dependency) for dependency in (*by.start, *by.stop) if dependency.is_type and dependency.entity == type_name)
+
+
+def preempted(view: View, names: Iterable[ResourceName]) -> frozenset[ResourceName]:
+    """What gives way to these when they start, if it is where they come to."""
+    known = registered(view)
+    resources = (view.resources[name] for name in names if name in view.resources)
+    dependencies = (dependency for resource in resources for dependency in resource.start if dependency.modifiers & PREEMPTS)
+    return frozenset(name for dependency in dependencies for name in targets(dependency, known))
 
 
 def named_by(view: View, name: ResourceName) -> tuple[ResourceName, ...]:

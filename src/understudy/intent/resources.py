@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from understudy.intent.change import Draft
 from understudy.intent.checks import check_groups, check_servers
+from understudy.intent.contradictions import check_contradictions
 from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import find, instances, may_be_running, named_by, registered, running_on, servers
 from understudy.intent.operator import Operator
@@ -53,7 +54,9 @@ def define(view: View, new: NewResource, operator: Operator) -> Defining:
     resource = validate(definition, registered(view), force=new.force)
     if not new.force:
         check_servers(servers(view, operator.settings), {}, new.attributes)
-    check_groups(view, replace(view, resources=with_changes(view.resources, {new.name: resource})))
+    after = replace(view, resources=with_changes(view.resources, {new.name: resource}))
+    check_groups(view, after)
+    check_contradictions(view, after, new.name, servers(view, operator.settings), force=new.force)
     entry = HistoryEntry(kind=events.DEFINED, resource=new.name)
     return Defining(edit=Edit(resources={new.name: definition}, rests=rests_of(view, resource), history=(entry,)), resource=resource)
 
@@ -116,6 +119,7 @@ def modify(view: View, change: ResourceChange, operator: Operator) -> Modifying:
         resources=with_changes(view.resources, {change.name: resource}),
     )
     check_groups(view, after)
+    check_contradictions(view, after, change.name, servers(view, operator.settings), force=change.force)
     again = restarts(before, resource, view.types) if may_be_running(view, change.name) else ()
     draft = Draft(edit=edit, after=after, restarting={change.name: again} if again else {})
     return Modifying(draft=draft, before=before, resource=resource, effects=effects)

@@ -17,6 +17,7 @@ from understudy.lane.neighbours import Here, failures_here
 from understudy.lane.order import LaneOrder
 from understudy.lane.outcome import begin, ended
 from understudy.lane.phases import Climbing, Starting, Unseen
+from understudy.lane.pullup import pulled_up, risen
 from understudy.lane.reconcile import reconcile
 from understudy.lane.silence import not_run
 from understudy.lane.sooner import concerns
@@ -24,6 +25,7 @@ from understudy.lane.steps import Charge, Check, Clean, Climb, LaneAction, LaneS
 from understudy.lane.table import happened
 from understudy.model.actions import ActionOutcome
 from understudy.model.failures import counted_after
+from understudy.model.namers import Trait, with_trait
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.profile import reloads
 from understudy.model.resource import Resource
@@ -98,7 +100,7 @@ class Driver:
         """When a lane has to be asked again even if nothing changes, and the number of that answer;"""
         self._due: list[tuple[float, int, ResourceName]] = []
         """the same by time, with what does not count any more."""
-        self._answers = 0
+        self._answers, self._places = 0, 0
         self._changed: dict[ResourceName, None] = {}
         self.not_run: dict[ResourceName, str] = {}
         """Why actions of a resource cannot be run here, of those that cannot."""
@@ -108,12 +110,12 @@ class Driver:
         """Whose release is being written."""
         self._activities: dict[ResourceName, str] = {}
         """The last of each lane."""
-        self._activity_count = activities_after
-        self._leaving = False
+        self._activity_count, self._leaving = activities_after, False
         self._lane_order = LaneOrder()
+        self._risen: set[ResourceName] = set()
+        """What has come ONLINE since lanes were asked last, here or elsewhere, of what others are pulled up by."""
         self._place: dict[ResourceName, int] = {}
         """In which order resources were registered, as far as this server saw it."""
-        self._places = 0
 
     # --- what comes in ----------------------------------------------------------------------------------------------
 
@@ -130,6 +132,7 @@ class Driver:
             self._number(view.resources)
         if view.resources is not before.resources:
             self._lane_order.see(view.resources, view.types, changed, leaving=self._leaving)
+        self._risen.update(risen(before, view, changed))
         for name in (*view.resources, *self._gone(view)) if changed is None else self._in_order(changed):
             self._see_resource(before, view, name)
             self._see_target(before, view, name)
@@ -232,7 +235,11 @@ class Driver:
         if self.in_flight.get(name) is not taken:
             return ()  # it is registered no more, or anew, perhaps under the same id: the registry was set back, and its intent restored
         del self.in_flight[name]
-        return self._keep(ended(self.locals[name], taken.resource, outcome, at))
+        before = self.locals[name].state
+        lines = self._keep(ended(self.locals[name], taken.resource, outcome, at))
+        if self.locals[name].up and self.locals[name].state is not before and with_trait(self.view.resources, Trait.PULLED):
+            self._risen.add(name)
+        return lines
 
     def instant(self, resource: Resource, now: float, wall: float, *, empty: bool) -> Instant:
         """An instant on this server's clocks, as an outcome is taken in: `empty` says whether nothing of the resource was seen to live."""
@@ -254,6 +261,7 @@ class Driver:
         """Ask every lane that may have something to do, until none has. `kept_only`: this daemon goes by what its predecessor kept on
         disk, and restarts what is kept there and nothing else."""
         taken: list[Taken] = []
+        self._pull_up(now)
         self._stale |= dict.fromkeys(self._now_due(now))
         while self._stale:
             self._before = _LocalsBefore(self.locals)
@@ -268,6 +276,16 @@ class Driver:
                     taken += self._ask(here, resource.on(self.server), wall)
         self._before = None
         return tuple(taken)
+
+    def _pull_up(self, now: float) -> None:
+        """What waits to be tried again, and is pulled up by what has come ONLINE, waits no longer."""
+        if not self._risen:
+            return
+        here, risen_now, self._risen = self.here(now), self._risen, set()
+        for name in pulled_up(here, risen_now):
+            after = happened(self.locals[name], AroundChanged(now=now)).local
+            if after is not self.locals[name]:
+                self._remember(after)
 
     def here(self, now: float) -> Here:
         """One snapshot of what the lanes go by."""

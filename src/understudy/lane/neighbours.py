@@ -7,16 +7,18 @@ from understudy.lane.local import Local
 from understudy.lane.phases import Climbing, Starting, Stuck
 from understudy.model.failures import are_counted, counted_after, failures, too_many
 from understudy.model.membership import has_instance
-from understudy.model.namers import NOBODY, namers
+from understudy.model.namers import NOBODY, namers, on_types
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.resource import Dependency, DependencyKind, Resource
-from understudy.model.state import State, Target
+from understudy.model.state import Internal, State, Target
 from understudy.model.types import is_a
 from understudy.model.view import TypeRecord, View
 
 Locals = Mapping[ResourceName, Local]
 BrokenBy = dict[ResourceName, tuple[ResourceName, ...]]
 """What has been worked out of resources below the one that is asked about: many stand on the same few."""
+DEEPEST = 16
+"""Over how many steps it is asked whether what something needs is on its way up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,21 +115,25 @@ def _named(
 
 
 def missing_to_start(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
-    """Hard dependencies that are not up, and weak ones that are on their way up here; empty: it may start.
+    """Hard dependencies that are not up, and weak ones that are on their way up; empty: it may start.
 
     What it would have to be stopped for at once is missing as well: else it would be started and stopped in turn, without end.
     """
     missing: list[ResourceName] = []
     known: BrokenBy = {}
     for dependency in resource.start:
-        if dependency.kind is DependencyKind.HARD:
-            names = meant(here.view, dependency)
-            stops = dependency.same_server
-            if not any(_is_up(here, name, dependency) and not (stops and _has_to_stop(here, name, known)) for name in names):
-                missing.extend(names or (ResourceName(dependency.entity),))
+        if dependency.kind is DependencyKind.HARD and not _is_met(here, dependency, known):
+            missing.extend(meant(here.view, dependency) or (ResourceName(dependency.entity),))
         elif dependency.kind is DependencyKind.WEAK and "concurrent" not in dependency.modifiers:
-            missing.extend(name for name in meant(here.view, dependency) if _coming_up(here, name))
+            missing.extend(name for name in meant(here.view, dependency) if _coming_up(here, name, dependency, (resource.name,)))
     return tuple(dict.fromkeys((*missing, *_broken(here, resource, known))))
+
+
+def _is_met(here: Here, dependency: Dependency, known: BrokenBy) -> bool:
+    """Whether one of those that a hard start dependency means is up, and will not be stopped."""
+    stops = dependency.same_server
+    names = meant(here.view, dependency)
+    return any(_is_up(here, name, dependency) and not (stops and _has_to_stop(here, name, known)) for name in names)
 
 
 def broken_to_run(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
@@ -208,6 +214,36 @@ def _stops_before(here: Here, local: Local, name: ResourceName) -> bool:
         return True
     stopping = isinstance(local.phase, (Climbing, Stuck))
     return stopping or not wanted_here(here, resource) or bool(broken_to_run(here, resource))
+
+
+def excluded_not_off(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
+    """What it excludes and is not off yet on this server, which has to stop it: that stops first, unless it is to stop afterwards
+    (`preempt_post:`)."""
+    excluded = [each for each in resource.start if each.kind is DependencyKind.EXCLUSION and "preempt_post" not in each.modifiers]
+    names = dict.fromkeys(name for dependency in excluded for name in meant(here.view, dependency) if name != resource.name)
+    return tuple(
+        name for name in names if is_mine(here, name) and (local := here.locals.get(name)) is not None and _may_run(here, local)
+    )
+
+
+def comes_instead(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
+    """What was given this server in its place, and wants it stopped afterwards (`preempt_post:`): until that is up it goes on, for the
+    start may fail."""
+    if here.view.target(resource.name) is not Target.ONLINE or here.leaving:
+        return ()
+    return tuple(
+        name
+        for name in sorted(who_names(here.view, resource))
+        if any("preempt_post" in each.modifiers and resource.name in meant(here.view, each) for each in here.view.resources[name].start)
+        if wanted_here(here, here.view.resources[name]) and not ((local := here.locals.get(name)) is not None and local.up)
+    )
+
+
+def who_names(view: View, resource: Resource) -> frozenset[ResourceName]:
+    """Whose dependencies name it, or a type that it is of."""
+    types = on_types(view.resources)
+    by_type = (types.get(type_name, NOBODY) for type_name in resource.lineage) if types else ()
+    return namers(view.resources).get(resource.name, NOBODY).union(*by_type) - {resource.name}
 
 
 def is_mine(here: Here, name: ResourceName) -> bool:
@@ -292,8 +328,23 @@ def _down(here: Here, dependency: Dependency) -> list[ResourceName]:
     return [] if any(_is_up(here, name, dependency) for name in names) else list(names)
 
 
-def _coming_up(here: Here, name: ResourceName) -> bool:
-    """A weak dependency that is being started here, or is about to be: worth waiting for, whatever comes of it."""
+# --- what is on its way up ------------------------------------------------------------------------------------------
+
+
+def _coming_up(here: Here, name: ResourceName, dependency: Dependency, above: tuple[ResourceName, ...]) -> bool:
+    """Whether what a weak dependency means is being started, or is about to be: worth waiting for, whatever comes of it.
+
+    The wait has an end. A start and a clean have their times; what is only about to begin has all that it needs, or that is on its way up
+    in turn (over DEEPEST steps; `above` are those that wait for it). What pauses after a failure, or for anything else, is not waited for.
+    """
+    if name in above or len(above) >= DEEPEST:
+        return False
+    if _coming_up_here(here, name, (*above, name)):
+        return True
+    return "global" in dependency.modifiers and _coming_up_elsewhere(here, name, (*above, name))
+
+
+def _coming_up_here(here: Here, name: ResourceName, path: tuple[ResourceName, ...]) -> bool:
     resource, local = here.view.resources.get(name), here.locals.get(name)
     if resource is None or local is None or not resource.enabled:
         return False
@@ -301,6 +352,45 @@ def _coming_up(here: Here, name: ResourceName) -> bool:
         return True
     assignment = here.view.assignments.get(name)
     mine = resource.local or (assignment is not None and assignment.sole_holder(here.incarnation))
+    idle = local.state in (None, State.OFFLINE) and local.budget.failure is None and local.budget.retry_at <= here.now
+    able = local.silent < resource.check_failures and not local.cannot
     wanted = here.view.target_on(name, here.server) is Target.ONLINE and not is_unavailable(here, resource)
-    idle = local.state is State.OFFLINE and local.budget.failure is None and local.budget.retry_at <= here.now
-    return mine and wanted and idle and not missing_to_start(here, resource)
+    if not (mine and wanted and idle and able):
+        return False
+    known: BrokenBy = {}
+    unmet = [need for need in resource.start if need.kind is DependencyKind.HARD and not _is_met(here, need, known)]
+    unmet += [need for need in resource.stop if "shutdown" not in need.modifiers and not _stands(here, need, known)]
+    return all(any(_coming_up(here, other, need, path) for other in meant(here.view, need)) for need in unmet)
+
+
+def _coming_up_elsewhere(here: Here, name: ResourceName, path: tuple[ResourceName, ...]) -> bool:
+    """By what the server to which it belongs has reported: it does not say that it pauses, so what it has tried is not waited for again
+    until it is seen to be started."""
+    view, assignment = here.view, here.view.assignments.get(name)
+    resource, owner = view.resources.get(name), None if assignment is None else assignment.owner
+    if resource is None or assignment is None or owner is None or not resource.enabled or view.target(name) is not Target.ONLINE:
+        return False
+    acts = view.alive(owner.incarnation) and owner.incarnation not in view.unable and owner.incarnation != here.incarnation
+    if not acts or not assignment.sole_holder(owner.incarnation):
+        return False
+    report = view.report(name, owner.server)
+    if report is not None and report.incarnation == owner.incarnation:
+        if report.internal in (Internal.STARTING, Internal.CLEANING):
+            return True
+        idle = report.state is State.OFFLINE and report.internal is Internal.STABLE and report.failure is None
+        if not idle or not 0 <= report.tried < assignment.epoch:
+            return False
+    needs = [need for need in (*resource.start, *resource.stop) if need.kind is DependencyKind.HARD and "shutdown" not in need.modifiers]
+    return all(any(_up_or_coming(here, other, need, owner.server, path) for other in meant(view, need)) for need in needs)
+
+
+def _up_or_coming(here: Here, name: ResourceName, need: Dependency, server: ServerName, path: tuple[ResourceName, ...]) -> bool:
+    """What it needs on that server, or anywhere."""
+    good = (State.ONLINE, State.INTERMEDIATE) if "intermediate" in need.modifiers else (State.ONLINE,)
+    anywhere = "global" in need.modifiers
+    reports = (here.view.report(name, place) for place in (here.view.reports.get(name, {}) if anywhere else (server,)))
+    if any(report is not None and report.state in good for report in reports):
+        return True
+    if name in path or len(path) >= DEEPEST:
+        return False
+    return _coming_up_elsewhere(here, name, (*path, name)) or (anywhere and _coming_up_here(here, name, (*path, name)))

@@ -43,10 +43,11 @@ class LaneOrder:
         anew = types is not self._types or leaving is not self._leaving
         if not touched and not anew:
             return
+        typed = bool(self._typed)  # of what named a type until now too: whom that concerned nobody else knows
         for name in touched:
             (self._typed.add if _on_a_type(resources.get(name)) else self._typed.discard)(name)
         self._resources, self._types, self._leaving = resources, types, leaving
-        part = resources if anew or self._typed or not before else self._part(before, resources, touched)
+        part = resources if anew or typed or self._typed or not before else self._part(before, resources, touched)
         if part is resources:
             self.dependents, self.concerned = {}, {}
         self.dependents |= dependents_of_each(part, leaving=leaving)

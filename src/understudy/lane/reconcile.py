@@ -9,8 +9,10 @@ from understudy.lane.neighbours import (
     Here,
     being_looked_at,
     broken_to_run,
+    comes_instead,
     dependents_not_off,
     down_that_matter,
+    excluded_not_off,
     is_mine,
     is_unavailable,
     missing_to_start,
@@ -121,6 +123,8 @@ def _bring_up(here: Here, resource: Resource, local: Local, phase: Down, assignm
         return Wait(WaitsFor.GAVE_UP_HERE)
     if budget.retry_at > here.now and (failed or down_that_matter(here, resource)):
         return Wait(WaitsFor.RETRY_LATER, until=budget.retry_at)
+    if excluded := excluded_not_off(here, resource):
+        return Wait(WaitsFor.EXCLUDED_STOPS_FIRST, excluded)
     if missing := missing_to_start(here, resource):
         return Wait(WaitsFor.DEPENDENCIES, missing)
     return Start(assignment.epoch)
@@ -146,6 +150,8 @@ def _let_go(here: Here, resource: Resource, local: Local, assignment: Assignment
     if local.off:
         # stopped because of its TARGET: released once the leader has taken it back
         return Wait(WaitsFor.STILL_THE_OWNER) if _owned(here, assignment) else Release(assignment.epoch)
+    if local.up and (instead := comes_instead(here, resource)):
+        return Check() if local.alarmed else Wait(WaitsFor.PREEMPTED, instead)
     # even if it does not run, something may be left of it
     return _stop_after_dependents(here, resource, local, Rung.CLEAN if isinstance(local.phase, Down) else Rung.STOP)
 

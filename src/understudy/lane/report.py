@@ -31,6 +31,7 @@ def report_of(local: Local, server: ServerName, incarnation: Incarnation) -> Rep
         guarded=phase.guarded if isinstance(phase, Up) else True,
         failed_at=local.failed_at,
         failed_after=local.failed_after,
+        tried=local.start_epoch,
     )
 
 

@@ -63,6 +63,8 @@ class WaitsFor(Enum):
     DEPENDENCIES = "its dependencies are not up"
     COMING_UP = "what AUTO_START says of this server's coming up is decided first"
     OTHER_SERVERS_FIRST = "as many as may be are starting or stopping on other servers"
+    EXCLUDED_STOPS_FIRST = "what it excludes stops first"
+    PREEMPTED = "what preempts it comes up first"
     STUCK = "it cannot be stopped"
     NOT_WANTED = "not wanted"
     UNAVAILABLE = "it has failed too often, and waits to be started by hand"

@@ -33,6 +33,24 @@ MODIFIERS: dict[tuple[Which, DependencyKind], frozenset[str]] = {
 SUFFIXES: dict[DependencyKind, str] = {DependencyKind.PULLUP: "always", DependencyKind.DISPERSION: "active"}
 """The word that may follow the kind itself: `pullup:always(db)`. It is kept among the modifiers."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Ordering:
+    """Which dependencies lead from one resource to the next."""
+
+    which: Which
+    kinds: tuple[DependencyKind, ...]
+    without: frozenset[str] = frozenset()
+
+
+_ORDERS = (
+    (_Ordering("START_DEPENDENCIES", (DependencyKind.HARD, DependencyKind.WEAK), frozenset({"concurrent"})),),
+    (_Ordering("STOP_DEPENDENCIES", (DependencyKind.HARD,)),),
+    (
+        _Ordering("START_DEPENDENCIES", (DependencyKind.HARD,)),
+        _Ordering("STOP_DEPENDENCIES", (DependencyKind.HARD,), frozenset({"shutdown"})),
+    ),
+)
 _ORDER = ("global", "intermediate", "uniform", "concurrent", "shutdown", "pool", "preempt_pre", "preempt_post")
 _CLAUSE = re.compile(r"\s*([a-z]+)(?:\s*:\s*([a-z]+))?\s*\(([^()]*)\)\s*")
 _ENTITY_NAME = re.compile(r"[^\s,():'\"=!~@]+")
@@ -68,17 +86,15 @@ def parse(text: str, which: Which, owner: str) -> tuple[Dependency, ...]:
 
 def print_dependencies(dependencies: Iterable[Dependency]) -> str:
     """The text of an attribute; neighbours of one kind share their parentheses."""
-    clauses: list[tuple[str, list[str], bool]] = []
+    clauses: list[tuple[str, list[str]]] = []
     for dependency in dependencies:
         suffix = SUFFIXES.get(dependency.kind, "")
         head = f"{dependency.kind.value}:{suffix}" if suffix and suffix in dependency.modifiers else dependency.kind.value
-        # Nothing may follow a type within one list, so a pullup after it begins a new one.
-        if clauses and clauses[-1][0] == head and not clauses[-1][2]:
+        if clauses and clauses[-1][0] == head:
             clauses[-1][1].append(print_entity(dependency))
-            clauses[-1] = (head, clauses[-1][1], dependency.is_type)
         else:
-            clauses.append((head, [print_entity(dependency)], dependency.is_type))
-    return " ".join(f"{head}({','.join(entities)})" for head, entities, _ in clauses)
+            clauses.append((head, [print_entity(dependency)]))
+    return " ".join(f"{head}({','.join(entities)})" for head, entities in clauses)
 
 
 def print_entity(dependency: Dependency) -> str:
@@ -108,12 +124,13 @@ def targets(dependency: Dependency, known: Registered) -> tuple[ResourceName, ..
 
 
 def check_cycle(resource: Resource, known: Registered) -> None:
-    """`resource` must not be reached from itself: CRS-2515, or CRS-2588 when the way leads over a type.
+    """`resource` must not be reached from itself: CRS-2515, or CRS-2588 when the way leads over a type; the way is shown.
 
-    Start order (hard and weak) and stop order (hard) are two graphs. `known` already holds the resource.
+    Start order (hard and weak) and stop order (hard) are two graphs. A third is what has to be up for a start: what a resource has to be
+    stopped with keeps it from starting as well. `known` already holds the resource.
     """
-    for which in ("START_DEPENDENCIES", "STOP_DEPENDENCIES"):
-        _walk(resource, known, which)
+    for ways in _ORDERS:
+        _walk(resource, known, ways)
 
 
 def reach(resource: Resource, known: Registered) -> frozenset[ResourceName]:
@@ -129,30 +146,46 @@ def reach(resource: Resource, known: Registered) -> frozenset[ResourceName]:
     return frozenset(found)
 
 
-def _walk(resource: Resource, known: Registered, which: str) -> None:
+def _walk(resource: Resource, known: Registered, ways: tuple[_Ordering, ...]) -> None:
+    came_by: dict[ResourceName, tuple[ResourceName, str]] = {}
     waiting = [resource.name]
-    seen: set[ResourceName] = set()
     while waiting:
         name = waiting.pop()
-        for dependency in _ordering(known.resources[name], which):
-            reached = targets(dependency, known)
-            if resource.name in reached and dependency.is_type:
-                raise BadDependency(words(2588, resource.name, name, dependency.entity), code=2588)
-            if resource.name in reached:
-                raise BadDependency(words(2515, resource.name), code=2515)
-            fresh = [member for member in reached if member not in seen]
-            seen.update(fresh)
-            waiting += fresh
+        ordering = [(each.which, dependency) for each in ways for dependency in _ordering(known.resources[name], each)]
+        for which, dependency in ordering:
+            via = f" (type:{dependency.entity})" if dependency.is_type else ""
+            via += f" ({which})" if len(ways) > 1 else ""
+            for reached in targets(dependency, known):
+                if reached == resource.name:
+                    raise _circular(resource.name, name, dependency, _path(resource.name, name, came_by), via)
+                if reached not in came_by:
+                    came_by[reached] = (name, via)
+                    waiting.append(reached)
 
 
-def _ordering(resource: Resource, which: str) -> list[Dependency]:
-    if which == "STOP_DEPENDENCIES":
-        return [dependency for dependency in resource.stop if dependency.kind is DependencyKind.HARD]
-    # A `concurrent:` one is not waited for, so it orders nothing.
+def _path(first: ResourceName, last: ResourceName, came_by: Mapping[ResourceName, tuple[ResourceName, str]]) -> str:
+    """From the first to the last: `a -> b (type:t)`."""
+    steps: list[str] = []
+    here = last
+    while here != first:
+        before, via = came_by[here]
+        steps.append(f"{here}{via}")
+        here = before
+    return " -> ".join([first, *reversed(steps)])
+
+
+def _circular(name: ResourceName, last: ResourceName, dependency: Dependency, path: str, via: str) -> BadDependency:
+    code = 2588 if dependency.is_type else 2515
+    text = words(2588, name, last, dependency.entity) if dependency.is_type else words(2515, name)
+    return BadDependency(f"{text}\n  {path} -> {name}{via}", code=code)
+
+
+def _ordering(resource: Resource, way: _Ordering) -> list[Dependency]:
+    """Of one attribute those that order something. A `concurrent:` one is not waited for, a `shutdown:` one only as a server stops."""
     return [
         dependency
-        for dependency in resource.start
-        if dependency.kind in (DependencyKind.HARD, DependencyKind.WEAK) and "concurrent" not in dependency.modifiers
+        for dependency in (resource.start if way.which == "START_DEPENDENCIES" else resource.stop)
+        if dependency.kind in way.kinds and not dependency.modifiers & way.without
     ]
 
 
@@ -172,8 +205,6 @@ def _entities(text: str, kind: DependencyKind, suffix: str | None, which: Which)
     found: list[Dependency] = []
     named: set[tuple[str, bool]] = set()
     for part in text.split(","):
-        if found and found[-1].is_type:
-            raise _malformed(text, which, f"'type:{found[-1].entity}' must be the last in its list")
         dependency = _entity(part.strip(), kind, suffix, which)
         if (dependency.entity, dependency.is_type) in named:
             raise BadDependency(words(2929, cut(dependency.entity)), code=2929)

@@ -50,6 +50,7 @@ WORDS: dict[int, str] = {
     2791: "Starting shutdown of Oracle High Availability Services-managed resources on '{}'",
     2792: "Shutdown of Cluster Ready Services-managed resources on '{}' has completed",
     2793: "Shutdown of Oracle High Availability Services-managed resources on '{}' has completed",
+    2881: "Additional exclusion dependency discovered on resource '{}' within the same dependency tree.",
     2904: "Parameter '{}' for 'relocate' is not a singleton resource.",
     2922: "The attribute '{}' is not supported for resource type '{}'.",
     2929: "The dependency on resource '{}' cannot be accepted because it is specified multiple times.",
@@ -323,6 +324,12 @@ WORDS: dict[int, str] = {
     20165: "'{}' is not stopped, for it could not start again on '{}': it would wait for {}. With -f it is restarted all the same.",
     20166: "'{}' on '{}' runs on, and cannot be started again when it ends: it would wait for {}",
     20164: "'{}' is wanted again: its TARGET was set ONLINE meanwhile, by {}.",
+    # --- ours: dependencies that cannot be met
+    20580: "The dependencies of '{}' can never be met: {}.",
+    20581: "'{}' could never run: {} (with -f it is registered all the same).",
+    20583: "understudyd of {} is of a version that cannot read a list of dependencies in which a type is not the last: upgrade it "
+    "first, or let the type be the last.",
+    20582: "'{}' gave way to {}, and no server may run it now: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     # --- ours: what would happen
     20620: "Nothing was changed: this was a dry run. The command itself would end with exit status {}.",
     20621: "There is no dry run of '{}': {}. Nothing was changed.",

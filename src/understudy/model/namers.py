@@ -22,6 +22,8 @@ class Trait(StrEnum):
 
     EXCLUDES = "excludes"
     """It excludes something (or something of a type)."""
+    PULLED = "pulled"
+    """It has a pullup dependency."""
     LOCAL = "local"
     DISABLED = "disabled"
     DELAYED = "delayed"
@@ -57,6 +59,8 @@ def _traits(resource: Resource | None) -> Iterable[str]:
         yield Trait.FENCES
     if any(dependency.kind is DependencyKind.EXCLUSION for dependency in resource.start):
         yield Trait.EXCLUDES
+    if any(dependency.kind is DependencyKind.PULLUP for dependency in resource.start):
+        yield Trait.PULLED
 
 
 def _by(words_of: Callable[[Resource | None], Iterable[str]]) -> Derived[ResourceName, Resource, Namers]:

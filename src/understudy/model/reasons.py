@@ -26,6 +26,7 @@ class Why(StrEnum):
     NO_INSTANCE = "no-instance"  # the local resource that has none there
     TYPE_MISSING = "type-missing"  # the type of which nothing runs there
     EXCLUDED = "excluded"  # the resource that runs there
+    GIVEN_BACK = "given-back"  # what gave way to it there
     FELLOW_REFUSED = "fellow-refused"  # the member of the group; `inner` is what refuses it
     RIVAL_NOT_LOOKED = "rival-not-looked"  # what excludes it and was not looked at yet
     NOT_USED = "not-used"
@@ -44,6 +45,7 @@ class Why(StrEnum):
     FAILED_THERE = "failed-there"  # the member that failed, server
     GATHERED = "gathered"  # members of one group must be on one server
     BACK_TO_FAVOURED = "back-to-favoured"
+    DISPERSED = "dispersed"  # the server it comes from
     NO_LONGER_ADMITTED = "no-longer-admitted"
     LEAVES = "leaves"  # the server it comes from
     TARGET_OFFLINE = "target-offline"
@@ -58,6 +60,7 @@ class Why(StrEnum):
     FOUND_RUNNING = "found-running"  # the server
     UNPROVEN = "unproven"  # the holder that is not proved gone
     NO_LONGER_REGISTERED = "no-longer-registered"
+    PULLED_UP = "pulled-up"  # of a TARGET: the resource that is pulled up, and what pulls it up
     OTHER = "other"  # the code of a reason that this version does not know
 
 

@@ -42,6 +42,10 @@ class DependencyKind(StrEnum):
     EXCLUSION = "exclusion"
 
 
+PREEMPTS = frozenset({"preempt_pre", "preempt_post"})
+"""Modifiers of an exclusion: what it means gives way."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
     """One entity of one kind: `hard(global:intermediate:db)` is one of these."""

@@ -6,40 +6,18 @@ Pure values: no behaviour beyond look-ups.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from operator import attrgetter, is_
 
 from understudy.model.custom import AskedAnswer
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
+from understudy.model.rotation import KeyRotation as KeyRotation
+from understudy.model.rotation import KeyStep as KeyStep
 from understudy.model.servers import ServerHardware as ServerHardware
 from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
 from understudy.model.wanted import TargetRecord as TargetRecord
-
-
-class KeyStep(StrEnum):
-    """How far an exchange of the guards' key is."""
-
-    ACCEPT = "accept"
-    """The new one is accepted beside the old one."""
-    SEND = "send"
-    """It is sent with; the old one is accepted."""
-    FORGET = "forget"
-    """The old one is forgotten."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRotation:
-    """An exchange of the guards' key; it stays when it is over, for servers that were away."""
-
-    key: str
-    """By what the new one is named (`linux/keys.py`)."""
-    step: KeyStep
-    sealed: Mapping[ServerName, str] = field(default_factory=dict)
-    """The new one, for each server alone (`security/sealed.py`)."""
-    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +98,7 @@ class IncarnationRecord:
     """An operator or the leader has ended it; true whatever became of it since."""
     forgets: bool = False
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
+    types_anywhere: bool = False  # its daemon reads dependencies in which a type is not the last: until all do, none is registered
     knows_servers: bool = False
     """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
     coming_up: bool = False
@@ -206,6 +185,8 @@ class Assignment:
     """Without an owner: for so long, from when a leader sees this first, it waits for that server to come back (FAILOVER_DELAY)."""
     era: int = 1
     """Of the registry in which it was decided. Of an older one: what a copy says, not confirmed yet; nobody acts on it."""
+    pulled: str = ""  # of `pullup:always`: which starts were taken into account (`policy/pullup.py`); empty: it is not known
+    spread: tuple[Incarnation, ...] = ()  # of `dispersion:active`: who was ONLINE when it was applied last; empty: it is not known
     within: tuple[ServerName, ...] = ()
     """An operator's word about this start: as long as it was not up under this epoch it is tried on no other server. Empty: on any."""
 
@@ -265,6 +246,7 @@ class Report:
     """After which start by hand (or registration) that was: see `model/failures.py`."""
     asked: AskedAnswer | None = None
     """What came of the last custom action that was asked for and run here."""
+    tried: int = -1  # epoch under which its last start was begun there; 0: none was; -1: of a version that does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

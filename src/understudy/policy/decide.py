@@ -4,13 +4,14 @@
 Plan is done plans nothing.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from understudy.model.events import EVICTED, FENCED, REGISTRY_RECOVERED, UNENDED
 from understudy.model.lifecycle import go_on
 from understudy.model.names import ResourceName
 from understudy.model.reasons import Reason, Why
+from understudy.model.resource import DependencyKind
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.autostart import come_up
@@ -22,6 +23,8 @@ from understudy.policy.liveness import fence_what_is_quiet, forgettable, unended
 from understudy.policy.part import DecisionPart, whole
 from understudy.policy.placement import settle_group
 from understudy.policy.plan import Memory, Note, Plan, Step
+from understudy.policy.pullup import Pulled, pulled_up
+from understudy.policy.rivals import preempts
 from understudy.policy.unable import evict_who_holds_up
 from understudy.policy.voters import end_of_change
 
@@ -47,14 +50,14 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
         return Plan(steps=(first,), wake_at=wake_at)
     if part is None or records:  # whoever is gone from now on may free anything
         part = replace(whole(view), most=None if part is None else part.most).bounded(records)
-    ground = replace(part.ground, delayed=delays_left(view, now, memory))
+    part = replace(part, ground=replace(part.ground, delayed=delays_left(view, now, memory)))
+    pulled = pulled_up(part.ground, part.groups)
+    if pulled.assignments:  # a TARGET that comes from a start of something else is decided about at once
+        view = pulled.in_view(view)
+        part = part.wanting(view, pulled.targets)
     steps = [gone] if records else []
     # 2. each group on its own: they share no commit, so that a conflict in one delays no other
-    for members in _needed_first(ground, part.groups):
-        step = settle_group(ground, members)
-        if step:
-            steps.append(step)
-            ground.settle(step.assignments)  # loads count for the groups that follow
+    steps += _settled(part, pulled)
     # 3. what is no longer registered is taken back
     if orphans := _orphans(view, part.strangers):
         steps.append(orphans)
@@ -78,7 +81,7 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
     #    and what servers reported that were removed, before their lives are
     if left := left_of_removed(view):
         steps = [*(step for step in steps if not step.forgotten), left]
-    times = (wake_at, evict_at, late_at, forget_at, uncounted_at, next_step_at(ground, now))
+    times = (wake_at, evict_at, late_at, forget_at, uncounted_at, next_step_at(part.ground, now))
     return Plan(steps=_joined_with_incarnations(steps), wake_at=min((at for at in times if at is not None), default=None))
 
 
@@ -93,31 +96,47 @@ def _before_all_else(view: View, memory: Memory, gone: Step) -> Step | None:
     return None
 
 
+def _settled(part: DecisionPart, pulled: Pulled) -> Iterator[Step]:
+    ground = part.ground
+    for members in _needed_first(ground, part.groups):
+        step = pulled.with_step(settle_group(ground, members), members)
+        if step:
+            yield step
+            ground.settle(step.assignments)  # loads count for the groups that follow
+
+
 def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -> list[tuple[ResourceName, ...]]:
-    """Who needs something of a type beside it comes after that: only where it has gone can the other go."""
+    """Who needs something of a type beside it comes after that: only where it has gone can the other go. So does who waits for another on
+    whatever server, that it may see that the other is to come; and who has to give way comes after whom it gives way to."""
     group_of = {name: members for members in found for name in members}
     ordered: dict[tuple[ResourceName, ...], None] = {}
     seen: set[tuple[ResourceName, ...]] = set()
-
-    def visit(members: tuple[ResourceName, ...]) -> None:
-        if members in seen:
-            return
-        seen.add(members)
-        needs = (
-            dependency
-            for name in members
-            for dependency in ground.view.resources[name].start
-            if dependency.is_type and dependency.same_server
-        )
-        for need in needs:
-            for other in ground.meant(need):
-                if other in group_of:
-                    visit(group_of[other])
-        ordered[members] = None
-
-    for members in found:
-        visit(members)
+    for first in found:
+        ahead = [] if first in seen else [(first, _before(ground, first, group_of))]
+        seen.add(first)
+        while ahead:
+            members, before = ahead[-1]
+            fresh = next((other for other in before if other not in seen), None)
+            if fresh is None:
+                ordered[members] = None
+                ahead.pop()
+            else:
+                seen.add(fresh)
+                ahead.append((fresh, _before(ground, fresh, group_of)))
     return list(ordered)
+
+
+def _before(
+    ground: Ground, members: tuple[ResourceName, ...], group_of: Mapping[ResourceName, tuple[ResourceName, ...]]
+) -> Iterator[tuple[ResourceName, ...]]:
+    """Groups that are settled before this one, if nothing speaks against it."""
+    for name in members:
+        for dependency in ground.view.resources[name].start:
+            if dependency.kind is DependencyKind.WEAK or (
+                dependency.kind is DependencyKind.HARD and (dependency.is_type or not dependency.same_server)
+            ):
+                yield from (group_of[other] for other in ground.meant(dependency) if other in group_of)
+        yield from (group_of[other] for other in ground.rivals.get(name, ()) if other in group_of and preempts(ground, other, name))
 
 
 def _with(view: View, records: tuple[IncarnationRecord, ...]) -> View:

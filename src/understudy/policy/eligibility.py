@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from understudy.model.failures import unavailable
 from understudy.model.membership import has_instance
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
-from understudy.model.pools import GENERIC
+from understudy.model.pools import BUILT_IN, GENERIC
 from understudy.model.reasons import Reason, Why
-from understudy.model.resource import DependencyKind, Placement, Resource
+from understudy.model.resource import Dependency, DependencyKind, Placement, Resource
 from understudy.model.state import Life, State, Target
 from understudy.model.view import View
 from understudy.policy.ground import Ground, survey
 from understudy.policy.pooled import is_used
+from understudy.policy.rivals import displaced, rival_of
 
 LAST = 10_000
 """Ranks behind every place in a list."""
@@ -61,10 +62,11 @@ def standing(ground: Ground, resource: Resource, server: ServerName) -> Standing
     reason = Reason(Why.PREFERRED, (str(place + 1),)) if liked else Reason(Why.POSSIBLE)
     sticks = resource.use_stickiness and _last_server(ground, resource.name) == server
     rank = (
+        displaced(ground, resource, server),
         0 if sticks or not resource.use_stickiness else 1,
         place if liked else LAST,
         -_attraction(ground, resource, server),
-        _dispersion(ground, resource, server),
+        dispersion(ground, resource, server),
         ground.burden(server, without=resource.name) if resource.placement is Placement.BALANCED and not resource.use_stickiness else 0,
         _place_in_pools(ground, resource, server),
     )
@@ -254,10 +256,7 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
                 return Reason(Why.NETWORK_DOWN if down else Why.NETWORK_STOPPED, (other.name,))
     if not ground.owns(server, resource.name) and (unlooked := _rival_not_looked_at(ground, resource, server)) is not None:
         return Reason(Why.RIVAL_NOT_LOOKED, (unlooked,))
-    # Where it is, only what belongs there too drives it out; where it would come to, also what is still being stopped there.
-    there = ground.owns if ground.owns(server, resource.name) else ground.holds
-    rival = next((name for name in sorted(ground.rivals.get(resource.name, ())) if there(server, name)), None)
-    return None if rival is None else Reason(Why.EXCLUDED, (rival,))
+    return rival_of(ground, resource, server)
 
 
 def _coming(ground: Ground, name: ResourceName, server: ServerName) -> bool:
@@ -314,13 +313,35 @@ def _place_in_pools(ground: Ground, resource: Resource, server: ServerName) -> i
 
 
 def _attraction(ground: Ground, resource: Resource, server: ServerName) -> int:
-    return _neighbours(ground, resource, server, DependencyKind.ATTRACTION)
+    """How many of those that it likes to be beside are there: of a type each counts."""
+    wished = [dependency for dependency in resource.start if dependency.kind is DependencyKind.ATTRACTION]
+    named = [(dependency, name) for dependency in wished for name in ground.meant(dependency) if name != resource.name]
+    return sum(_counts(ground, dependency, name, server) for dependency, name in named)
 
 
-def _dispersion(ground: Ground, resource: Resource, server: ServerName) -> int:
-    return _neighbours(ground, resource, server, DependencyKind.DISPERSION)
+def dispersion(ground: Ground, resource: Resource, server: ServerName) -> int:
+    """How many of those that it likes to be apart from are there; with `pool:` in the server's pools."""
+    avoided = [dependency for dependency in resource.start if dependency.kind is DependencyKind.DISPERSION]
+    return sum(
+        _counts(ground, dependency, name, place)
+        for dependency in avoided
+        for place in (_beside(ground, server) if "pool" in dependency.modifiers else (server,))
+        for name in ground.meant(dependency)
+        if name != resource.name
+    )
 
 
-def _neighbours(ground: Ground, resource: Resource, server: ServerName, kind: DependencyKind) -> int:
-    wished = [name for dependency in resource.start if dependency.kind is kind for name in ground.meant(dependency)]
-    return sum(1 for name in wished if ground.owns(server, name) and name != resource.name)
+def _counts(ground: Ground, dependency: Dependency, name: ResourceName, server: ServerName) -> bool:
+    """Whether it is there, or is to come up there. What is there and INTERMEDIATE counts only for `intermediate:`."""
+    resource, report = ground.view.resources.get(name), ground.view.report(name, server)
+    state = report.state if report is not None and report.incarnation == ground.incarnation(server) else State.OFFLINE
+    if state is State.INTERMEDIATE:
+        return "intermediate" in dependency.modifiers and (ground.owns(server, name) or (resource is not None and resource.local))
+    return state is State.ONLINE if resource is not None and resource.local else ground.owns(server, name)
+
+
+def _beside(ground: Ground, server: ServerName) -> tuple[ServerName, ...]:
+    """The servers that share a pool with it; of Generic, which has many pools, and Free only where it is in no other."""
+    having = {pool for pool, members in ground.pools.items() if server in members}
+    pools = having - {*BUILT_IN} or having
+    return tuple(sorted({server}.union(*(ground.pools[pool] for pool in pools))))

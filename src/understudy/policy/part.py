@@ -42,6 +42,14 @@ class DecisionPart:
         ordered = sorted(self.groups, key=lambda members: not _stranded(self.ground.view, members, gone))
         return replace(self, groups=tuple(sorted(ordered[: self.most])), later=tuple(ordered[self.most :]))
 
+    def wanting(self, view: View, names: Collection[ResourceName]) -> "DecisionPart":
+        """The same of a View in which these are wanted from now on: their groups are gone through as well."""
+        found = {name for members in self.groups for name in members}
+        more = _groups_of(view, (name for name in names if name not in found))
+        groups = tuple(sorted({*self.groups, *more})) if more else self.groups
+        later = tuple(members for members in self.later if members not in more)
+        return replace(self, ground=replace(self.ground, view=view), groups=groups, later=later)
+
 
 def whole(view: View) -> DecisionPart:
     """All of it."""
@@ -98,7 +106,7 @@ class DecisionParts:
         )
         _count_again(ground, {*changed, *self._open})
         waiting = (name for name in with_trait(view.resources, Trait.DELAYED) if _waits(view, name))
-        around = {*self._open, *self._later, *self._watchful, *waiting, *_who_goes_by(before, view, changed)}
+        around = {*self._open, *self._later, *self._watchful, *waiting, *ground.rivals, *_who_goes_by(before, view, changed)}
         return DecisionPart(ground=ground, groups=_groups_of(view, around), strangers=self._strangers)
 
     def decided(self, plan: Plan) -> None:

@@ -20,6 +20,7 @@ from understudy.policy.ground import Ground, is_wanted
 from understudy.policy.liveness import without_proven
 from understudy.policy.plan import Note, Step
 from understudy.policy.recovery import asked_for_on, candidates_left, failed_here, forgiven, found_running, must_wait_for_proof
+from understudy.policy.spread import apart_from, applied, is_due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +49,13 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
     after = dict(held)
     notes: list[Note]
     if wanted:
-        choice, notes = _at_rest(ground, wanted, held, requests), []
+        case, choice, notes = None, _at_rest(ground, wanted, held, requests), []
         if choice is None:
-            choice, notes, requests = _choose(case_of(ground, wanted, held), requests)
+            case = case_of(ground, wanted, held)
+            choice, notes, requests = _choose(case, requests)
         for name in wanted:
-            after[name] = _assigned(ground, held[name], choice)
+            assigned = _assigned(ground, held[name], choice)
+            after[name] = assigned if case is None else applied(case, assigned)
     else:
         notes = [_refusal(request, request.server, _why_not_wanted(ground, members[0])) for request in requests]
     for name in members:
@@ -106,7 +109,7 @@ def _at_rest(
     for name in wanted:
         also = held[name].owner
         together = also is not None and also.incarnation == owner.incarnation
-        if not together or ground.view.resources[name].active_placement or _failure(ground, held[name]):
+        if not together or ground.view.resources[name].active_placement or _failure(ground, held[name]) or is_due(ground, held[name]):
             return None
     here = joint_standing(ground, wanted, owner.server)
     return _at(here, Reason(Why.STAYS)) if here.admitted else None
@@ -217,6 +220,8 @@ def _stay_or_return(case: Case, home: ServerName) -> Choice:
     asked = any(_on_request(case.held[name]) for name in case.wanted)
     if active and better and not asked and not _ties_others(case) and best in candidates_left(case, besides=home):
         return _at(best, Reason(Why.BACK_TO_FAVOURED))
+    if not asked and (apart := apart_from(case, home)) is not None:
+        return _at(apart, Reason(Why.DISPERSED, (home,)))
     return _at(case.admitted[home], Reason(Why.STAYS))
 
 

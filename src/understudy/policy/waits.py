@@ -164,6 +164,10 @@ class Waits:
                 return Cause(text=self._the_leader(f"to say what AUTO_START makes of it, as {server} has come up"))
             case WaitsFor.OTHER_SERVERS_FIRST:
                 return Cause(text=self._turn(resource, step.servers, server))
+            case WaitsFor.EXCLUDED_STOPS_FIRST:
+                return self._rival(step.of[0], server, deep)
+            case WaitsFor.PREEMPTED:
+                return Cause(text=f"'{step.of[0]}' on {server} to come up, in whose place it is stopped then (preempt_post)")
             case WaitsFor.STILL_THE_OWNER:
                 return Cause(text=self._the_leader(f"to take it back from {server}"), under_way=True)
             case WaitsFor.REGISTRY_WENT_BACK:
@@ -176,6 +180,14 @@ class Waits:
                 return self._failed(step.why, name, server)
             case _:
                 return None
+
+    def _rival(self, name: ResourceName, server: ServerName, deep: int) -> Cause:
+        """What it excludes stops first. One that cannot holds it up without end."""
+        own = self.lane(name, server, deep=deep - 1) if deep else None
+        text = f"'{name}' on {server} to stop first: the two exclude each other"
+        if own is None or own.passing:
+            return Cause(text=text)
+        return Cause(text=f"{text}; '{name}' waits for {own.text}", passing=False)
 
     def _turn(self, resource: Resource, first: tuple[ServerName, ...], server: ServerName) -> str:
         """On these servers its instances start, or stop, before."""

@@ -204,6 +204,9 @@ class _StoredAssignment(msgspec.Struct, kw_only=True):
     last: ServerName | None = None
     failover_in_s: float = 0.0
     era: int = 1
+    pulled: str | msgspec.UnsetType = msgspec.UNSET
+    spread: tuple[Incarnation, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Both are written where there is something to say, which is seldom."""
     within: tuple[ServerName, ...] = ()
 
 
@@ -215,6 +218,7 @@ def _as_stored(record: Record) -> Any:
         tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), last=record.last,
         failover_in_s=record.failover_in_s, era=record.era,
         within=record.within,
+        pulled=record.pulled or msgspec.UNSET, spread=record.spread or msgspec.UNSET,
     )  # fmt: skip
 
 
@@ -226,6 +230,7 @@ def _as_known(stored: Any) -> Any:
             tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), last=stored.last,
             failover_in_s=stored.failover_in_s, era=stored.era,
             within=stored.within,
+            pulled=stored.pulled or "", spread=stored.spread or (),
         )  # fmt: skip
     if isinstance(stored, IncarnationRecord) and not stored.evicted and stored.proof.startswith(_EVICTED):
         return replace(stored, evicted=True)

@@ -11,6 +11,7 @@ from understudy.model.dependencies import parse
 from understudy.model.lifecycle import may_follow
 from understudy.model.limits import DRIFT
 from understudy.model.names import Incarnation, ResourceName
+from understudy.model.resource import DependencyKind
 from understudy.model.state import ALIVE, PROVEN, Life, Target
 from understudy.model.view import Assignment, Holder, IncarnationRecord
 from understudy.policy.ground import is_wanted
@@ -392,6 +393,29 @@ def dependencies_in_order(truth: "Truth", machine: "Machine", request: ActionReq
             if dependency.entity == request.resource and dependency.same_server and machine.services.active(name):
                 wrong.append(name)
     return f"{machine.name} stops {request.resource} under {' '.join(wrong)}" if wrong else None
+
+
+def the_excluded_are_apart(truth: "Truth", machine: "Machine", request: ActionRequest) -> str | None:
+    """A start begins when nothing runs beside it that it excludes, or that excludes it, and that this server has to stop; but what stops
+    afterwards (`preempt_post:`) may."""
+    certain = truth.options.orderly and not (truth.options.set_backs or truth.options.restores)
+    if not certain or request.action != "start" or request.resource not in truth.definitions:
+        return None
+    for name in truth.definitions:
+        assignment = truth.assignments.get(name)
+        held = assignment is not None and any(holder.incarnation == machine.incarnation() for holder in assignment.holders)
+        if name == request.resource or not held or not machine.services.active(name):
+            continue
+        mine, its = (_excludes(truth, request.resource, name), _excludes(truth, name, request.resource))
+        if (mine is not None or its is not None) and not (mine is not None and "preempt_post" in mine):
+            return f"{machine.name} starts {request.resource} beside {name}"
+    return None
+
+
+def _excludes(truth: "Truth", name: ResourceName, other: ResourceName) -> frozenset[str] | None:
+    """With which modifiers; None: it does not."""
+    named = parse(_attribute(truth, name, "START_DEPENDENCIES"), "START_DEPENDENCIES", name)
+    return next((each.modifiers for each in named if each.kind is DependencyKind.EXCLUSION and each.entity == other), None)
 
 
 def _attribute(truth: "Truth", name: ResourceName, attribute: str) -> str:

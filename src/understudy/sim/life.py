@@ -11,7 +11,7 @@ from understudy.model.failures import unavailable
 from understudy.model.names import ResourceName
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Target
-from understudy.policy.ground import is_wanted
+from understudy.policy.ground import is_wanted, rivals_of
 from understudy.sim.faults import Faults
 from understudy.sim.options import Options
 from understudy.sim.quiet import Quiet
@@ -144,7 +144,7 @@ def unsettled(world: World) -> list[str]:
         elif wanted:
             held = truth.assignments.get(name)
             right = len(running_on) == 1 and held is not None and [holder.server for holder in held.holders] == running_on
-            right = right or (not running_on and _needs_what_is_stopped(world, name))
+            right = right or (not running_on and (_needs_what_is_stopped(world, name) or _is_kept_away(world, name)))
             if (resource := world.view().resources.get(name)) is not None and unavailable(world.view(), resource):
                 right = not running_on
         else:
@@ -153,6 +153,22 @@ def unsettled(world: World) -> list[str]:
         if not right:
             wrong.append(name)
     return wrong
+
+
+def _is_kept_away(world: World, name: ResourceName) -> bool:
+    """Whether it, or what it needs, excludes something that runs: there may be no server for both."""
+    view, seen, ahead = world.view(), {name}, [name]
+    rivals = rivals_of(view)
+    while ahead:
+        here = ahead.pop()
+        if any(machine.services.service(rival).alive for rival in rivals.get(here, ()) for machine in world.machines.values()):
+            return True
+        resource = view.resources.get(here)
+        hard = () if resource is None else (each for each in resource.start if each.kind is DependencyKind.HARD)
+        fresh = {ResourceName(dependency.entity) for dependency in hard} - seen
+        seen |= fresh
+        ahead += sorted(fresh)
+    return False
 
 
 def _needs_what_is_stopped(world: World, name: ResourceName) -> bool:

@@ -23,6 +23,18 @@ SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     "network": (("vip", "hard(ora.net1.network)"), ("web", "hard(vip)")),
 }
 """Members of a group, with their start dependencies on each other; hard ones are stop dependencies too."""
+MORE_SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
+    "pulled": (("base", ""), ("helper", "pullup:always(base)"), ("top", "hard(global:base) pullup(base)")),
+    "late": (("base", ""), ("log", "hard(base)"), ("app", "weak(log) pullup(global:base,intermediate:log)")),
+    "far": (("base", ""), ("queue", "hard(base)"), ("api", "weak(global:queue)")),
+    "unwaited": (("log", ""), ("app", "weak(concurrent:log) attraction(intermediate:log)")),
+    "spread": (("one", ""), ("two", "dispersion:active(one)"), ("three", "dispersion(pool:one,intermediate:two)")),
+    "rivals": (("red", ""), ("blue", "exclusion(red)")),
+    "before": (("old", ""), ("new", "exclusion(preempt_pre:old)")),
+    "after": (("old", ""), ("sub", "hard(old)"), ("new", "exclusion(preempt_post:old)")),
+    "uniform": (("vip", "hard(uniform:ora.net1.network)"), ("web", "hard(intermediate:vip) weak(uniform:ora.net1.network)")),
+}
+"""The same with the other kinds and modifiers (`Options.kinds`); nothing of these stops with anything."""
 GUIDE: tuple[tuple[str, int, str], ...] = (
     ("controller_vip", 0, "ora.net1.network"),
     ("mysql_data", 0, "controller_vip"),
@@ -100,12 +112,15 @@ class Drawn:
         world, luck = self.world, dice(self.world.seed, f"group {self._count}")
         shape = luck.choice(list(SHAPES))
         place = self._place(luck)
-        members = []
-        for short, needs in SHAPES[shape]:
-            for other, _ in SHAPES[shape]:
+        members, kinds = [], dice(world.seed, f"kinds {self._count}")
+        if kinds.random() < world.options.kinds:
+            shape = kinds.choice(list(MORE_SHAPES))
+        shapes = {**SHAPES, **MORE_SHAPES}
+        for short, needs in shapes[shape]:
+            for other, _ in shapes[shape]:
                 needs = re.sub(rf"(?<=[(,:]){other}(?=[),])", f"{other}{self._count}", needs)
             name = f"{short}{self._count}"
-            stop = "" if shape in WITHOUT_STOP else needs.partition(" ")[0]
+            stop = "" if shape in WITHOUT_STOP or shape in MORE_SHAPES else needs.partition(" ")[0]
             failures = _failures(dice(world.seed, f"failures of {name}"))
             failures["stop_failure"] = dice(world.seed, f"stop failure of {name}").choice(("block", "block", "fence"))
             failures["intermediate_timeout"] = dice(world.seed, f"intermediate timeout of {name}").choice("0025")

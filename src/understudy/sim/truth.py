@@ -16,6 +16,7 @@ from understudy.model.state import PROVEN, Life, Target
 from understudy.model.types import is_local
 from understudy.model.view import Assignment, Definition, IncarnationRecord, LeaderRecord, Report, Request, TargetRecord, TypeRecord
 from understudy.policy.autostart import BY
+from understudy.policy.pullup import PULLED_BY
 from understudy.ports import ActionOutcome, ActionRequest, Entry
 from understudy.registry import keys
 from understudy.sim import invariants
@@ -118,6 +119,7 @@ class Truth:
             return
         self._judge(invariants.action_needs_lease(self, machine, request))
         self._judge(invariants.dependencies_in_order(self, machine, request))
+        self._judge(invariants.the_excluded_are_apart(self, machine, request))
         self._judge(invariants.registry_is_no_lifeline(self, machine, request))
         if request.action == "start":
             self._judge(invariants.start_needs_assignment(self, machine, request))
@@ -300,7 +302,10 @@ class Truth:
         head, slash, rest = entry.key.partition("/")
         take = _TAKE.get(head + slash)
         if take is not None:
-            take(self, rest, NEXT.decode(entry.key, entry.value))  # which reads both versions
+            record = NEXT.decode(entry.key, entry.value)  # which reads both versions
+            take(self, rest, record)
+            if isinstance(record, TargetRecord) and record.by.startswith(PULLED_BY):
+                self.acknowledged.pop(entry.key, None)  # the leader's word, by a rule that an operator has given
 
     def _dropped(self, key: str) -> None:
         if key.startswith(keys.ASSIGNMENT):

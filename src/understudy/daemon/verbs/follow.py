@@ -5,7 +5,7 @@ Called by the verbs after their commit. It never changes anything: a command tha
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from understudy.daemon.text.progress import lines
 from understudy.daemon.verbs.patience import LOOK_EVERY_S, Patience
@@ -71,6 +71,8 @@ class CommandProgress:
     ended: set[ActionSeen] = field(default_factory=set)
     refused: dict[ResourceName | None, Event] = field(default_factory=dict)
     count: int = 0
+    printed: int = 0
+    """Up to which revision."""
     unstoppable: dict[ResourceName, None] = field(default_factory=dict)
     """Whose stop ladder has come to its end somewhere, and something was left."""
     more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -109,6 +111,8 @@ class Settled:
     why: Mapping[ResourceName, str] = field(default_factory=dict)
     """What those that are pending wait for."""
     refused: tuple[Event, ...] = ()
+    printed: int = 0
+    """Revision of the history up to which everything has been printed."""
 
     @property
     def well(self) -> bool:
@@ -123,7 +127,7 @@ async def follow(world: CommandContext, watch: Watch) -> Settled:
     try:
         settled = await _settle(world, watch, progress)
         await _last_lines(watch, progress, settled)
-        return settled
+        return replace(settled, printed=max(watch.since, progress.printed))
     finally:
         printer.cancel()
         await asyncio.gather(printer, return_exceptions=True)
@@ -140,7 +144,8 @@ def deadline(resources: Iterable[Resource], servers: int) -> float:
 
 async def _print(world: CommandContext, watch: Watch, progress: CommandProgress) -> None:
     about = watch.about | set(watch.names)
-    async for _, event in world.mirror.events(watch.since):
+    async for revision, event in world.mirror.events(watch.since):
+        progress.printed = revision
         if event.resource in about:
             world.progress(lines(event))
             progress.take(event)

@@ -10,7 +10,7 @@ from understudy.daemon.verbs.start import looked_at
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.intent import relocate as intent
-from understudy.intent.facts import servers
+from understudy.intent.facts import preempted, servers
 from understudy.intent.relocate import RelocateCommand
 from understudy.intent.verdicts import Moved
 
@@ -46,6 +46,7 @@ async def relocate(world: CommandContext, command: RelocateCommand) -> bool:
     view = world.mirror.view
     resources = [view.resources[name] for name in moving if name in view.resources]
     limit = deadline(resources, len(servers(view, world.settings)))
-    settled = await follow(world, Watch(since=done.revision, names=moving, judge=judge, before=before, deadline_s=limit))
+    about = preempted(view, moving)
+    settled = await follow(world, Watch(since=done.revision, names=moving, judge=judge, about=about, before=before, deadline_s=limit))
     report(world, settled, "relocation")
     return settled.well

@@ -6,6 +6,7 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.busy import beside, check_not_busy
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Watch, deadline, follow
+from understudy.daemon.verbs.gave_way import follow_those
 from understudy.daemon.verbs.named import check_server_name
 from understudy.daemon.verbs.put_back import put_back
 from understudy.daemon.verbs.report import report
@@ -14,7 +15,7 @@ from understudy.daemon.verbs.truth import as_it_is
 from understudy.daemon.verbs.world import CommandContext, commit_in_steps
 from understudy.errors import BadInput
 from understudy.intent import start as intent
-from understudy.intent.facts import groups_of, servers
+from understudy.intent.facts import groups_of, preempted, servers
 from understudy.intent.needs import beginning, needed, unlooked
 from understudy.intent.put_back import Attempt
 from understudy.intent.start import StartCommand
@@ -89,6 +90,8 @@ async def _start(world: CommandContext, command: StartCommand, earlier: Attempt 
     failed = tuple(dict.fromkeys((*settled.failed, *down)))
     if failed and not (command.again or command.leave or world.detached()):
         await put_back(world, intent.attempt_of(done.before, done.written, earlier), failed)
+    if not world.detached():
+        await follow_those(world, done.before, starting.names, settled)
     return settled.well and not remarks
 
 
@@ -107,6 +110,7 @@ def _watch(world: CommandContext, since: int, names: tuple[ResourceName, ...], b
     about, member_of = set(needed(view, names)), groups_of(view)
     for name in names:
         about.update(member_of.get(name, ()))
+    about |= {other for name in preempted(view, about) for other in (name, *member_of.get(name, ()))}
     resources = [view.resources[name] for name in about if name in view.resources]
     return Watch(
         since=since,

@@ -124,6 +124,10 @@ ORACLES: dict[int, tuple[str, str]] = {
         "None.",
     ),
     2793: ("A server has stopped everything in order and has left.", "It joins again with `crsctl start crs` there, or when it boots."),
+    2881: (
+        "In a tree of hard start dependencies two resources exclude others: which of them gives way to whom could not be said.",
+        "Take one of the exclusions out, or make the dependency between the two weak.",
+    ),
     2904: (
         "A local resource has an instance on every server, so that it cannot be moved.",
         "Stop it, or change on which servers it runs.",

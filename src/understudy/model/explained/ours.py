@@ -127,6 +127,22 @@ OURS: dict[int, tuple[str, str]] = {
     20180: ("Whoever reads the answer is too slow.", "Ask for less, or write it to a file."),
     20221: ("One command would write more than the registry takes at once.", "Name fewer resources."),
     20222: ("Everything that has to be on one server moves in one commit, which has a bound.", "Do what the message says."),
+    20580: (
+        "Dependencies of the resource contradict each other, by itself or by those of others.",
+        "Take out one of those that the message names; hard(global:NAME) needs no common server.",
+    ),
+    20581: (
+        "By PLACEMENT no server of the cluster may run it, or none may run it with all that must be beside it.",
+        "Let SERVER_POOLS or HOSTING_MEMBERS of them have a server in common; or insist with -f, if one is to come.",
+    ),
+    20582: (
+        "What started preempts it (exclusion with preempt_pre: or preempt_post:), and it may run nowhere else now.",
+        "Let another server run it, or stop what it gave way to.",
+    ),
+    20583: (
+        "Earlier versions read a type only at the end of a list, and would take such a resource for one that is not registered.",
+        "Upgrade understudyd on all servers; until then let the type be the last of its list.",
+    ),
     20233: ("It was deleted while it could not be ended, or registered under another name.", "understudy cluster status says what to do."),
     20620: ("The command was typed with --dry-run, or after understudy whatif.", "Type it without, if that is meant."),
     20621: ("What the command does cannot be worked out beforehand, or it changes nothing.", "Do what the message says."),
