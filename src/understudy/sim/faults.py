@@ -305,6 +305,8 @@ class Faults:
             self._undo_later(1.0, self._register_again)
         else:
             world.register_again()
+            if world.options.rotations:
+                rotating.resume(world, self._undo_later)
 
     def _restore(self, fault: Fault, picks: Picks) -> None:
         """The registry is lost, perhaps with all servers, and a new one gets what a backup holds; or one that lives does."""
@@ -405,17 +407,8 @@ class Faults:
 
     def _rotate(self, fault: Fault, picks: Picks) -> None:
         """The guards' key is exchanged, a look at a time; whatever else happens meanwhile."""
-        world = self.world
-        if not world.hub.away and rotating.begin(world):
-            self._undo_later(picks.number(), self._go_on_rotating)
-
-    def _go_on_rotating(self) -> None:
-        world = self.world
-        if not world.hub.away and world.view().cluster is not None:
-            rotating.go_on(world)
-            if rotating.over(world.view()):
-                return
-        self._undo_later(0.5, self._go_on_rotating)
+        if not self.world.hub.away and rotating.begin(self.world):
+            self._undo_later(picks.number(), lambda: rotating.finish(self.world, self._undo_later))
 
     def _commanded(self, verb: int, name: ResourceName, server: str, pick: float) -> None:
         """What an operator asks for without knowing whether it may be done."""

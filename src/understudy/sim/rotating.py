@@ -10,6 +10,7 @@ from understudy.intent.keyring import begun, cannot_begin, next_step, waits_for
 from understudy.linux.keys import KEY_BYTES, key_id
 from understudy.model.view import KeyStep, View
 from understudy.sim.chance import dice
+from understudy.sim.instances import Later
 from understudy.sim.world import World
 
 
@@ -36,6 +37,24 @@ def go_on(world: World) -> bool:
     step = edit.cluster.rotation.step
     world.command(f"goes on exchanging the guards' key: {step}", lambda view, operator: _same_step(view, step))
     return True
+
+
+def finish(world: World, later: Later) -> None:
+    """Step after step, until it is over. `later`: after so many leases."""
+    if not world.hub.away and world.view().cluster is not None:
+        go_on(world)
+        if over(world.view()):
+            return
+    later(0.5, lambda: finish(world, later))
+
+
+def resume(world: World, later: Later) -> None:
+    """The registry went back: an exchange that it says is under way goes on, and else a new one begins as soon as that can be, for a server
+    may have missed that the old key was forgotten, and nothing says so any more."""
+    if not world.hub.away and world.view().cluster is not None and (not over(world.view()) or begin(world)):
+        finish(world, later)
+    else:
+        later(1.0, lambda: resume(world, later))
 
 
 def over(view: View) -> bool:
