@@ -46,7 +46,7 @@ def test_failed_start_here_is_a_success_there(cluster: Cluster, trio: Trio, end:
     trio.register()
     cluster.story("start", f"echo CRS_ERROR:no licence for this server; {end}", "ctr1")
     trio.watch()
-    said = cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1", check=False)
+    said = cluster.run("crsctl", "start", "resource", *service.TRIO, check=False)
     assert "no licence for this server" in said
     assert "CRS-2674: Start of 'web' on 'ctr1' failed" in said
     assert "CRS-2676: Start of 'web' on 'ctr2' succeeded" in said
@@ -61,7 +61,7 @@ def test_service_that_never_starts_stays_wanted_and_says_so(cluster: Cluster, tr
     trio.register()
     cluster.story("start", "exit 1", "ctr1", "ctr2")
     trio.watch()
-    said = cluster.run("crsctl", "start", "resource", *service.TRIO, "-n", "ctr1", "-l", check=False)
+    said = cluster.run("crsctl", "start", "resource", *service.TRIO, "-l", check=False)
     assert "CRS-2674: Start of 'web' on 'ctr2' failed" in said
     assert "CRS-2632: There are no more servers to try to place resource 'web' on that would satisfy its placement policy" in said
     cluster.tells("no-candidate", resource="web")

@@ -294,6 +294,8 @@ OF_LIVENESS = (
     mutations_lanes.forget_failures_of_another_life,
     mutations_lanes.count_failures_here_alone,
     mutations_live.never_evict_for_what_cannot_be_stopped,
+    mutations_live.take_a_cold_start_for_a_failover,
+    mutations_live.wait_without_end,
 )
 """Among the stories: no rule of safety."""
 

@@ -1,7 +1,7 @@
 """Each machine's clocks: two that guards read, each with its own drift and offset, and the one its daemon reads.
 
-Called by `sim/machine.py`. One of the two may stop while the machine is frozen (design section 4: Clocks). Both at once never do:
-that is the case in which S1 is not claimed without a power fence.
+Called by `sim/machine.py`. One of the two may stop while the machine is frozen (design section 4: Clocks). Both never do within what one
+lease is judged by, neither at once nor in turn: that is the case in which S1 is not claimed without a power fence.
 """
 
 from understudy.linux.reading import Reading
@@ -28,6 +28,8 @@ class Clocks:
         self._zeros = [chance.uniform(1.0, ZERO_MAX_S) for _ in range(2)]
         self._offset = chance.uniform(-5.0, 5.0)
         self._stopped: int | None = None
+        self._before: tuple[int, float] = (0, float("-inf"))
+        """Which one was stopped last, and until when."""
         self._runs()
 
     def _runs(self) -> None:
@@ -49,6 +51,11 @@ class Clocks:
         """True seconds until the boot clock has run on by this much."""
         return boot_ns / SECOND / self._rates[0]
 
+    def that_may_stop(self, which: int | None, within_s: float) -> int | None:
+        """This one, or the one that was stopped less than so many true seconds ago; None: neither is to stop."""
+        before, until = self._before
+        return before if which is not None and self._true.now - until < within_s else which
+
     def stop(self, which: int) -> None:
         """One of the two is stopped from now on."""
         self._zeros[which] += self._rates[which] * self._true.now
@@ -59,7 +66,7 @@ class Clocks:
         """Both run again."""
         if self._stopped is not None:
             self._zeros[self._stopped] -= self._rates[self._stopped] * self._true.now
-            self._stopped = None
+            self._before, self._stopped = (self._stopped, self._true.now), None
             self._runs()
 
     def monotonic(self) -> float:

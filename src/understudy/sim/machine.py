@@ -218,6 +218,7 @@ class Machine:
         """Nothing on it runs from now on; one of its two clocks may stop as well."""
         if self.frozen or not self.up:
             return
+        clock = self.clocks.that_may_stop(clock, self.limits.lease_s + self.limits.silent_after_s)
         self.says("freezes" + ("" if clock is None else f", clock {clock} stops"))
         self.frozen = True
         if clock is not None:
