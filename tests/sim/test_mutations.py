@@ -109,7 +109,7 @@ ROWS = (
     MutationRow(core.lease_from_receiving, "S5", 30, world(late=0.5, cuts=120)),
     # S6
     MutationRow(mutations.skip_the_first_look, "S6", 6, world(commands=100, power=30), seconds=10),
-    MutationRow(mutations_commits.tell_the_look_first, "S1", 3, world(commands=200, set_backs=60), seconds=10),
+    MutationRow(mutations_commits.tell_the_look_first, "S1", 8, world(commands=200, set_backs=60), seconds=10),
     # S7
     MutationRow(mutations.decide_whoever_leads, "S7", 1, BRISK),
     MutationRow(mutations.write_whatever_stands_there, "S7", 1, BRISK),
