@@ -25,7 +25,7 @@ async def test_a_network_that_is_added_to_the_settings_is_registered_by_the_next
     """Nobody may register a name that begins with `ora.`, so the cluster does it by itself; every server stays ONLINE meanwhile."""
     async with running("ctr1", "ctr2") as cluster:
         refused = await cluster.run("appvipcfg create -network=2 -ip=fd00:10::11 -vipname=vip6 -user=root")
-        assert "write [network.2] with subnet and interface in understudy.toml of every server" in refused.text
+        assert "UND-0046: There is no network 2; make it: understudy network add 2=SUBNET,INTERFACE" in refused.text
         await with_second_network(cluster)
 
         told = (await cluster.run("crsctl stat res ora.net2.network -p")).text

@@ -189,7 +189,7 @@ async def test_one_that_nobody_can_take_keeps_nobody_else_from_starting() -> Non
         await added(
             cluster,
             "base cluster_resource -attr ACTION_SCRIPT=/base,PLACEMENT=restricted,HOSTING_MEMBERS=ctr1",
-            "lost cluster_resource -attr ACTION_SCRIPT=/l,PLACEMENT=restricted,HOSTING_MEMBERS=ctr2,START_DEPENDENCIES=hard(base)",
+            "lost cluster_resource -f -attr ACTION_SCRIPT=/l,PLACEMENT=restricted,HOSTING_MEMBERS=ctr2,START_DEPENDENCIES=hard(base)",
             "web cluster_resource -attr ACTION_SCRIPT=/web,SERVER_POOLS=*",
         )
 

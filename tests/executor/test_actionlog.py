@@ -22,7 +22,7 @@ def test_an_action_is_one_line_when_it_begins_and_one_when_it_ends(logged: list[
     acts(ActionLog(), "start", Observed.FAILED)
     begun, ended = logged
     assert begun["event"] == "action-begun"
-    assert ended["event"] == "action-failed"
+    assert ended["event"] == "action-ended-badly"
     for line in logged:
         assert (line["activity"], line["resource"], line["action"], line["epoch"]) == ("3f9a1c2e-1f", "db", "start", 7)
     assert (ended["observed"], ended["status"], ended["seconds"], ended["output"]) == ("failed", 1, 0.25, "no disk")

@@ -213,10 +213,10 @@ async def test_an_action_is_found_in_the_log_by_its_activity(real: RealRig) -> N
     request = ActionRequest(resource=DB, action="clean", agent="script", parameters=script, epoch=7, activity="3f9a1c2e-1f")
     outcome = await real.executor.run(request)
     path = real.folder / "exec.log"
-    await wait_until(lambda: "action-failed" in path.read_text(), 10, "a thread writes it")
+    await wait_until(lambda: "action-ended-badly" in path.read_text(), 10, "a thread writes it")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     begun, ended = (line for line in lines if line.get("activity") == "3f9a1c2e-1f")
-    assert (begun["event"], ended["event"]) == ("action-begun", "action-failed")
+    assert (begun["event"], ended["event"]) == ("action-begun", "action-ended-badly")
     assert {"resource": "db", "action": "clean", "epoch": 7, "status": outcome.status, "observed": "failed"}.items() <= ended.items()
     assert ended["output"].startswith("no disk: ")
     assert ended["seconds"] >= 0
@@ -334,6 +334,7 @@ async def test_a_thousand_started_resources_cost_no_descriptors(real: RealRig) -
     service = int((real.folder / "db3.pid").read_text())
     assert resource.prlimit(service, resource.RLIMIT_NOFILE)[0] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     assert all(await asyncio.gather(*(real.executor.kill(name) for name in names)))
+
 
 async def test_what_runs_nowhere_has_no_group(real: RealRig) -> None:
     """Thousands of resources that run elsewhere are looked at here: the kernel keeps nothing of them, and nobody watches it."""

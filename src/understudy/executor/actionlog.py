@@ -36,7 +36,7 @@ class ActionLog:
             return
         failed = _failed(request, outcome)
         log(
-            logevents.ACTION_FAILED if failed else logevents.ACTION_ENDED,
+            logevents.ACTION_ENDED_BADLY if failed else logevents.ACTION_ENDED,
             **_what(request),
             observed=outcome.observed,
             unanswered=outcome.unanswered,
@@ -52,7 +52,7 @@ class ActionLog:
 
     def kill_ended(self, resource: str, activity: str, *, empty: bool) -> None:
         """Whether all of it was seen to be gone."""
-        event, observed = (logevents.ACTION_ENDED, Observed.DONE) if empty else (logevents.ACTION_FAILED, Observed.FAILED)
+        event, observed = (logevents.ACTION_ENDED, Observed.DONE) if empty else (logevents.ACTION_ENDED_BADLY, Observed.FAILED)
         log(event, activity=activity, resource=resource, action="kill", observed=observed)
 
     def _is_news(self, resource: str, outcome: ActionOutcome) -> bool:

@@ -178,8 +178,8 @@ ACTION_ENDED = LogEvent(
     " another than the one before, the first after another action, and of those without an answer the 1st, 2nd, 4th, 8th, ...",
     "If it failed, read `output`.",
 )
-ACTION_FAILED = LogEvent(
-    "action-failed", "warning", "The same of an action that failed, or gave no answer (`unanswered` says why).", "Read `output`."
+ACTION_ENDED_BADLY = LogEvent(
+    "action-ended-badly", "warning", "The same of an action that failed, or gave no answer (`unanswered` says why).", "Read `output`."
 )
 CONNECTION_LOST = LogEvent("connection-lost", "info", "The daemon's connection broke off; it comes back, or its successor does.")
 NOT_SEEN_EMPTY = LogEvent(

@@ -5,7 +5,7 @@ Called by the verbs after their commit. It never changes anything: a command tha
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from understudy.daemon.text.progress import lines
 from understudy.daemon.verbs.patience import LOOK_EVERY_S, Patience
@@ -122,12 +122,10 @@ class Settled:
 
 async def follow(world: CommandContext, watch: Watch) -> Settled:
     """Print and wait; the verdicts come from the View, the lines from the history."""
-    progress = CommandProgress()
+    progress = CommandProgress(printed=watch.since)
     printer = asyncio.create_task(_print(world, watch, progress))
     try:
-        settled = await _settle(world, watch, progress)
-        await _last_lines(watch, progress, settled)
-        return replace(settled, printed=max(watch.since, progress.printed))
+        return await _settle(world, watch, progress)
     finally:
         printer.cancel()
         await asyncio.gather(printer, return_exceptions=True)
@@ -145,7 +143,7 @@ def deadline(resources: Iterable[Resource], servers: int) -> float:
 async def _print(world: CommandContext, watch: Watch, progress: CommandProgress) -> None:
     about = watch.about | set(watch.names)
     async for revision, event in world.mirror.events(watch.since):
-        progress.printed = revision
+        progress.printed = max(progress.printed, revision)
         if event.resource in about:
             world.progress(lines(event))
             progress.take(event)
@@ -174,7 +172,8 @@ async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress
             late = () if progress.refused else tuple(waiting)
             why = {name: patience.why(name) for name in late}
             refused = tuple(progress.refused.values())
-            return Settled(view=view, failed=failed, pending=late, after_s=now - began, why=why, refused=refused)
+            await _last_lines(watch, progress, view, failed, well=not (failed or late or refused))
+            return Settled(view=view, failed=failed, pending=late, after_s=now - began, why=why, refused=refused, printed=progress.printed)
         view = await world.mirror.wait(view.revision, min(until - now, LOOK_EVERY_S))
 
 
@@ -184,12 +183,12 @@ def _with(verdict: Verdict, watch: Watch, progress: CommandProgress, view: View,
     return tuple(name for name in names if (Verdict.FAILED if name in unmovable else watch.judge(view, name)) is verdict)
 
 
-async def _last_lines(watch: Watch, progress: CommandProgress, settled: Settled) -> None:
+async def _last_lines(watch: Watch, progress: CommandProgress, view: View, failed: Iterable[ResourceName], *, well: bool) -> None:
     """The state may be known before its line is: wait for the line, but not for long (what was adopted has none)."""
-    expected = set(_to_come(watch, settled.view)) if watch.before is not None and settled.well else set()
-    for name in settled.failed:
-        for server in settled.view.reports.get(name, {}):
-            if stuck(settled.view, name, server):
+    expected = set(_to_come(watch, view)) if watch.before is not None and well else set()
+    for name in failed:
+        for server in view.reports.get(name, {}):
+            if stuck(view, name, server):
                 expected.add((events.UNRECOVERABLE, name, server))
             elif ("start", name, server) in progress.ended:
                 expected.add(("clean", name, server))

@@ -9,7 +9,7 @@ from understudy.daemon.text import blocks
 from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.layouts import check_layout, only, picked
-from understudy.daemon.verbs.named import check_server_name, compared, known_attributes, resource_filter
+from understudy.daemon.verbs.named import KnownAttributes, check_server_name, compared, resource_filter
 from understudy.daemon.verbs.truth import as_it_is, head, known_so
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
@@ -96,7 +96,7 @@ def _check_numbers(view: View, names: Sequence[ResourceName], arguments: Argumen
 
 
 async def _text(world: CommandContext, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
-    if names := only(arguments, known_attributes(view)):
+    if names := only(arguments, KnownAttributes(view)):
         return picked([found for group in shown for found in _attributes(group, arguments, world.clock.wall())], names, arguments)
     if arguments.flag("table"):
         return table(instance for group in shown for instance in group)
@@ -131,7 +131,7 @@ async def as_json(world: CommandContext, arguments: Arguments) -> str:
 
 
 async def _json(world: CommandContext, view: View, shown: Sequence[Sequence[Instance]], arguments: Arguments) -> str:
-    known, names = known_so(world, view), only(arguments, known_attributes(view))
+    known, names = known_so(world, view), only(arguments, KnownAttributes(view))
     age, whole = functools.cache(known.age), any(arguments.flag(key) for key in ("profile", "full", "verbose", "all_values"))
     found: list[str] = []
     for group in shown:

@@ -9,7 +9,7 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.change import carry_out
 from understudy.daemon.verbs.edge import check_acl
 from understudy.daemon.verbs.layouts import check_layout, only, picked
-from understudy.daemon.verbs.named import filter_of, known_attributes
+from understudy.daemon.verbs.named import KnownAttributes, filter_of
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, write
 from understudy.intent import types as intent
@@ -77,7 +77,7 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
 async def _stat(world: CommandContext, arguments: Arguments) -> bool:
     check_layout(arguments)
     view = world.mirror.view
-    wanted, names = filter_of(arguments, _SHOWN), only(arguments, (*_SHOWN, *known_attributes(view)))
+    wanted, names = filter_of(arguments, _SHOWN), only(arguments, KnownAttributes(view, _SHOWN))
     shown: list[TypeStatus] = []
     well = True
     for name in arguments.names or type_names(view):
