@@ -8,8 +8,8 @@ from understudy.lane.turns import starts_first, stops_first
 from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
-from understudy.model.state import Internal, Life, State
-from understudy.model.view import Definition, Failure, IncarnationRecord, Report, Unable, View
+from understudy.model.state import Internal, Life, State, Target
+from understudy.model.view import Definition, Failure, IncarnationRecord, Report, TargetRecord, Unable, View
 
 AGENT = ResourceName("agent")
 SERVERS = tuple(ServerName(f"ctr{number}") for number in range(1, 7))
@@ -30,7 +30,7 @@ def agent(**attributes: str) -> Resource:
     return resolve(Definition(name=AGENT, type=TypeName("local_resource"), uid="u", attributes=attributes), {})
 
 
-def view_of(resource: Resource, are: dict[ServerName, str]) -> View:
+def view_of(resource: Resource, are: dict[ServerName, str], target: Target = Target.ONLINE) -> View:
     """What each server reports of it; `new`: nothing yet."""
     lives = {server: Incarnation(f"{server}/i1") for server in are}
     reports = {
@@ -43,6 +43,7 @@ def view_of(resource: Resource, are: dict[ServerName, str]) -> View:
     return View(
         incarnations={life: IncarnationRecord(incarnation=life, server=server, life=Life.ONLINE) for server, life in lives.items()},
         resources={AGENT: resource},
+        targets={AGENT: TargetRecord(target=target)},
         reports={AGENT: reports},
         unable={lives[server]: Unable(server=server, why="it hangs", since=0.0) for server, how in are.items() if how == "unable"},
     )
@@ -71,7 +72,7 @@ def test_starts_are_bounded_and_go_on(are: dict[ServerName, str], most: int) -> 
 def test_stops_are_bounded_and_go_on(are: dict[ServerName, str], most: int) -> None:
     """The same; a server that leaves asks nobody."""
     resource = agent(STOP_CONCURRENCY=str(most))
-    view = view_of(resource, are)
+    view = view_of(resource, are, Target.OFFLINE)
     acting = [server for server, how in are.items() if how == "stopping"]
     waiting = [server for server, how in are.items() if how == "up"]
     begin = [server for server in waiting if not stops_first(here(view, server), resource)]

@@ -14,7 +14,7 @@ from policy.test_properties import LATER, memory_of
 from understudy.model.names import ResourceName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.state import Life, Target
-from understudy.model.view import Assignment, Definition, Holder, IncarnationRecord, Look, Report, TargetRecord, View
+from understudy.model.view import Assignment, Definition, Holder, IncarnationRecord, Look, Report, Request, TargetRecord, View
 from understudy.policy import placement
 from understudy.policy.decide import decide
 from understudy.policy.ground import Ground
@@ -78,11 +78,26 @@ def test_the_decision_about_a_part_is_the_decision_about_the_whole(data: st.Data
         names, view = changed_names(view, after), after
 
 
+def test_a_request_is_answered_once_what_it_names_is_registered_or_not() -> None:
+    """Of a first name that is registered only later, and of one that is removed: the request is another one's then."""
+    whole = _large(3)
+    asked = Request(id="r1", verb="start", resources=(ResourceName("r1"), ResourceName("r2")), server=None, by="root@ctr1")
+    view = replace(whole, requests=(asked,), targets={}, assignments={})
+    fewer = replace(view, resources={name: profile for name, profile in view.resources.items() if name != "r1"})
+    none = replace(view, resources={name: profile for name, profile in view.resources.items() if name == "r0"})
+    for before, after in ((none, fewer), (fewer, view), (view, fewer), (none, view)):
+        parts = DecisionParts()
+        parts.part(before, None)
+        part = parts.part(after, changed_names(before, after))
+        assert decide(after, LATER, Memory(), part) == decide(after, LATER, Memory())
+
+
 def _settled(view: View, most: int | None) -> tuple[View, int]:
-    """After all that is decided was carried out, and in how many decisions that gave something to do."""
-    parts, names, count = DecisionParts(most), None, 0
+    """After all that is decided was carried out, and in how many decisions that gave something to do. Who was quiet for long is so from
+    the first: else more servers would be proved gone with each decision."""
+    first, parts, names, count = view, DecisionParts(most), None, 0
     for _ in range(200):
-        plan = decide(view, LATER, memory_of(view), parts.part(view, names))
+        plan = decide(view, LATER, memory_of(first), parts.part(view, names))
         parts.decided(plan)
         if not plan and not parts.unfinished:
             return view, count

@@ -101,7 +101,7 @@ class DecisionParts:
             view=view,
             by_type=ground.by_type if resources_alike else ResourcesByType(view),
             rivals=ground.rivals if resources_alike or not (ground.rivals or self._watchful) else rivals_of(view),
-            requests=ground.requests if before.requests is view.requests else requests_of(view),
+            requests=ground.requests if resources_alike and before.requests is view.requests else requests_of(view),
             remembered=remembered(view),
         )
         _count_again(ground, {*changed, *self._open})
@@ -186,6 +186,8 @@ def _who_goes_by(before: View, view: View, changed: Collection[ResourceName]) ->
     for name in changed:
         if before.resources.get(name) is not view.resources.get(name) and name in before.resources:
             found.update(group_of(before, name))
+            # a request is settled with the first of its resources that is registered: that is another one now
+            found.update(other for request in view.requests_about(name) for other in request.resources)
     return found
 
 
