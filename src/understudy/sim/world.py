@@ -309,12 +309,19 @@ class World:
         command = StartCommand(names=known, server=server, force=True, again=True, within=within)
         what = f"starts {' '.join(names)}{f' on {on}' if on else ''}"
         self.command(what, lambda view, operator: start(view, command, operator).edit)
+        self._means(known)
 
     def stop(self, *names: str, on: str | None = None) -> None:
         """`crsctl stop resource -f`: also what depends on it; of local resources on one server alone."""
         known, server = tuple(map(ResourceName, names)), None if on is None else ServerName(on)
         what = f"stops {' '.join(names)}{f' on {on}' if on else ''}"
         self.command(what, lambda view, operator: stop(view, known, operator, force=True, server=server).edit)
+        self._means(known)
+
+    def _means(self, names: Sequence[ResourceName]) -> None:
+        """Also where there was nothing to write: when the registry loses it later, operators say what they meant last."""
+        for key in map(keys.target, names):
+            self._said |= {entry.key: entry.value for entry in self.hub.store.read(key)[1] if entry.key == key}
 
     def relocate(self, name: str, to: str | None = None) -> None:
         """`crsctl relocate resource -f`."""
