@@ -69,10 +69,13 @@ def _failed_there(ground: Ground, name: ResourceName, server: ServerName) -> boo
 
 
 def _can_be_stopped(ground: Ground, name: ResourceName, server: ServerName) -> bool:
-    """Not what is UNKNOWN there, nor what nobody ever asked the cluster about: nobody waits for that."""
+    """Not what is UNKNOWN there, nor what nobody ever asked the cluster about, nor what is disabled (what runs goes on, as long as its
+    TARGET is ONLINE): nobody waits for that."""
     report = ground.view.report(name, server)
     stuck = report is not None and report.incarnation == ground.incarnation(server) and report.state is State.UNKNOWN
-    return name in ground.view.targets and not stuck
+    resource = ground.view.resources.get(name)
+    goes_on = resource is not None and not resource.enabled and ground.view.target(name) is Target.ONLINE
+    return name in ground.view.targets and not stuck and not goes_on
 
 
 def _has_no_server(ground: Ground, name: ResourceName) -> bool:
