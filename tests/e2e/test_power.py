@@ -7,6 +7,7 @@ import pytest
 
 from e2e import service
 from e2e.harness import Cluster, Trio
+from support import wait_for
 
 pytestmark = pytest.mark.lab
 
@@ -47,8 +48,10 @@ def test_registry_is_no_lifeline(cluster: Cluster, trio: Trio, how: str, away_s:
     trio.asker.served_for(away_s, since)
     cluster.kill(service.SERVICE, on="ctr1")
     trio.asker.served(by="ctr1")
-    shown = cluster.run("crsctl", "stat", "res", service.SERVICE, on="ctr1")
-    assert "ONLINE on ctr1" in shown
+    stat = ("crsctl", "stat", "res", service.SERVICE)
+    # it answers before the check that ends its start has said so
+    wait_for(lambda: "ONLINE on ctr1" in cluster.run(*stat, on="ctr1"), 10, "what has answered is ONLINE")
+    shown = cluster.run(*stat, on="ctr1")
     assert "UND-0068: The registry does not answer: for " in shown
     table = cluster.run("crsctl", "stat", "res", "-t", on="ctr1")
     assert "UND-0068: The registry does not answer: for " in table

@@ -53,6 +53,7 @@ def _in_child(work: Callable[[Callable[[WorkReport], None]], WorkReport], writin
     def say(said: WorkReport) -> None:
         os.write(writing, json.dumps(said).encode() + b"\n")
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it ends by that; a command in the background of a shell ignores it
     status = 1
     try:
         say({"result": work(say)})
