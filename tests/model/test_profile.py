@@ -229,6 +229,8 @@ def test_a_scope_that_means_nothing_is_refused(type: str, name: str, trouble: st
     with pytest.raises(BadInput, match=re.escape(trouble)) as refused:
         validate(definition(type, **{name: "1"}), KNOWN)
     assert refused.value.code == 20560
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

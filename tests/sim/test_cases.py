@@ -206,7 +206,8 @@ def test_voters_that_are_cut_off_one_after_the_other_cost_nobody_else_the_lease(
 
 
 @pytest.mark.parametrize(
-    "clause", ["or least_elapsed(base, now) >= self._settled_ns", "least_elapsed(since, now) >= self._settled_ns"],
+    "clause",
+    ["or least_elapsed(base, now) >= self._settled_ns", "least_elapsed(since, now) >= self._settled_ns"],
     ids=["while_its_own_lease_is_not_renewed", "before_all_have_sent_a_renew"],
 )
 def test_each_clause_of_when_a_voter_speaks_is_needed(clause: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,6 @@ class UserAccount(NamedTuple):
     home: str
 
 
-
 async def run_command(
     request: ActionRequest,
     argv: Sequence[str],

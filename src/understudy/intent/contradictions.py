@@ -55,7 +55,7 @@ def _check_readers(view: View, resource: Resource) -> None:
 
 
 def _check_local(ground: Ground, resource: Resource) -> None:
-    """A local resource runs on every server: nothing can be kept apart from it, and it has one TARGET for all."""
+    """A local resource runs on every server: nothing can be kept apart from it, and nothing says on which it would be pulled up."""
     known = ground.view.resources
     for dependency in resource.start:
         excluded = ground.meant(dependency) if dependency.kind is DependencyKind.EXCLUSION else ()

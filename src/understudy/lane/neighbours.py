@@ -221,9 +221,7 @@ def excluded_not_off(here: Here, resource: Resource) -> tuple[ResourceName, ...]
     (`preempt_post:`)."""
     excluded = [each for each in resource.start if each.kind is DependencyKind.EXCLUSION and "preempt_post" not in each.modifiers]
     names = dict.fromkeys(name for dependency in excluded for name in meant(here.view, dependency) if name != resource.name)
-    return tuple(
-        name for name in names if is_mine(here, name) and (local := here.locals.get(name)) is not None and _may_run(here, local)
-    )
+    return tuple(name for name in names if is_mine(here, name) and (local := here.locals.get(name)) is not None and _may_run(here, local))
 
 
 def comes_instead(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
@@ -353,7 +351,7 @@ def _coming_up_here(here: Here, name: ResourceName, path: tuple[ResourceName, ..
     assignment = here.view.assignments.get(name)
     mine = resource.local or (assignment is not None and assignment.sole_holder(here.incarnation))
     idle = local.state in (None, State.OFFLINE) and local.budget.failure is None and local.budget.retry_at <= here.now
-    able = local.silent < resource.check_failures and not local.cannot
+    able = local.silent < resource.on(here.server).check_failures and not local.cannot
     wanted = here.view.target_on(name, here.server) is Target.ONLINE and not is_unavailable(here, resource)
     if not (mine and wanted and idle and able):
         return False

@@ -34,6 +34,8 @@ class Pulled:
     assignments: Mapping[ResourceName, Assignment] = field(default_factory=dict)
     """With what was taken into account."""
     targets: Mapping[ResourceName, TargetRecord] = field(default_factory=dict)
+    pulls: Mapping[ResourceName, tuple[ResourceName, ...]] = field(default_factory=dict)
+    """Whose TARGETs come from the `pullup:always` of each."""
     notes: tuple[Note, ...] = ()
 
     def in_view(self, view: View) -> View:
@@ -45,11 +47,13 @@ class Pulled:
         )
 
     def with_step(self, step: Step, members: tuple[ResourceName, ...]) -> Step:
-        """The step of a group together with what is written of its members for this."""
+        """The step of a group together with what is written for what pulls its members up: also the TARGETs of what they need elsewhere,
+        for what is taken into account as a start and what follows from it are one."""
         decided = {assignment.resource for assignment in step.assignments}
         marks = tuple(self.assignments[name] for name in members if name in self.assignments and name not in decided)
-        targets = tuple((name, self.targets[name]) for name in members if name in self.targets)
-        notes = tuple(note for note in self.notes if note.resource in members)
+        pulled = dict.fromkeys(name for member in members for name in self.pulls.get(member, ()))
+        targets = tuple((name, self.targets[name]) for name in pulled)
+        notes = tuple(note for note in self.notes if note.resource in pulled)
         return replace(step, assignments=(*step.assignments, *marks), targets=(*step.targets, *targets), notes=(*notes, *step.notes))
 
 
@@ -58,6 +62,7 @@ def pulled_up(ground: Ground, groups: tuple[tuple[ResourceName, ...], ...]) -> P
     view = ground.view
     assignments: dict[ResourceName, Assignment] = {}
     targets: dict[ResourceName, TargetRecord] = {}
+    pulls: dict[ResourceName, tuple[ResourceName, ...]] = {}
     notes: list[Note] = []
     for resource in (view.resources[name] for members in groups for name in members):
         always = [dependency for dependency in resource.start if is_always(dependency)]
@@ -71,10 +76,11 @@ def pulled_up(ground: Ground, groups: tuple[tuple[ResourceName, ...], ...]) -> P
         elif up and not set(now) <= known:
             assignments[resource.name] = replace(before, pulled=" ".join(now))
             cause = Reason(Why.PULLED_UP, (resource.name, always[0].entity)).code()
-            for name in _down(ground, resource):
+            pulls[resource.name] = tuple(_down(ground, resource))
+            for name in (name for name in pulls[resource.name] if name not in targets):
                 targets[name] = TargetRecord(target=Target.ONLINE, by=f"{PULLED_BY}{resource.name}", era=view.era)
                 notes.append(Note(kind=events.TARGET_SET, resource=name, cause=cause))
-    return Pulled(assignments=assignments, targets=targets, notes=tuple(notes))
+    return Pulled(assignments=assignments, targets=targets, pulls=pulls, notes=tuple(notes))
 
 
 def is_always(dependency: Dependency) -> bool:

@@ -216,8 +216,7 @@ def _as_stored(record: Record) -> Any:
     return _StoredAssignment(
         resource=record.resource, epoch=record.epoch, owner=record.owner, holders=record.holders, proofs=record.proofs,
         tried=record.tried, last_resort=record.last_resort, reason=code_of(record.reason), last=record.last,
-        failover_in_s=record.failover_in_s, era=record.era,
-        within=record.within,
+        failover_in_s=record.failover_in_s, era=record.era, within=record.within,
         pulled=record.pulled or msgspec.UNSET, spread=record.spread or msgspec.UNSET,
     )  # fmt: skip
 
@@ -228,8 +227,7 @@ def _as_known(stored: Any) -> Any:
         return Assignment(
             resource=stored.resource, epoch=stored.epoch, owner=stored.owner, holders=stored.holders, proofs=stored.proofs,
             tried=stored.tried, last_resort=stored.last_resort, reason=_read_reason(stored.reason), last=stored.last,
-            failover_in_s=stored.failover_in_s, era=stored.era,
-            within=stored.within,
+            failover_in_s=stored.failover_in_s, era=stored.era, within=stored.within,
             pulled=stored.pulled or "", spread=stored.spread or (),
         )  # fmt: skip
     if isinstance(stored, IncarnationRecord) and not stored.evicted and stored.proof.startswith(_EVICTED):
