@@ -18,6 +18,9 @@ MISSED: list[tuple[Mutation, str, str | None]] = [
     (mutations.do_not_wait_for_all, "keys_are_exchanged", None),
     (mutations.send_with_it_at_once, "keys_are_exchanged", None),
     (mutations.take_what_is_sealed_only_with_a_lease, "keys_for_one_that_was_away", "not within"),
+    (mutations.take_a_forgotten_key_again, "keys_and_the_registry_goes_back", None),
+    (mutations.write_no_key_down_again, "keys_for_one_that_missed_the_end", "not within"),
+    (mutations.write_no_key_down_again, "keys_for_one_that_never_heard_of_it", "not within"),
 ]
 """Clause, story, and what is seen in it; None: it goes another way."""
 

@@ -6,11 +6,12 @@ Called by `sim/faults.py` and by stories. The command waits between the steps; h
 from dataclasses import replace
 
 from understudy.intent.edit import Edit
-from understudy.intent.keyring import begun, cannot_begin, next_step, waits_for
+from understudy.intent.keyring import begun, cannot_begin, next_step, seals, waits_for
 from understudy.linux.keys import KEY_BYTES, key_id
 from understudy.model.view import KeyStep, View
 from understudy.sim.chance import dice
 from understudy.sim.instances import Later
+from understudy.sim.machine import sealed_for_each
 from understudy.sim.world import World
 
 
@@ -21,7 +22,7 @@ def begin(world: World) -> bool:
     if view.cluster is None or cannot_begin(view) or not over(view):
         return False
     new = dice(world.seed, f"key {world.loop.now}").randbytes(KEY_BYTES)
-    sealed = {server: f"{look.seal} {new.hex()}" for server, look in view.looks.items() if look.seal}
+    sealed = sealed_for_each(new, seals(view))
     if sealed.keys() != world.machines.keys():
         return False
     world.command("begins to exchange the guards' key", lambda view, operator: begun(view, key_id(new), sealed, operator.by))
