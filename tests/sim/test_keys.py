@@ -39,3 +39,11 @@ def test_random_worlds_live_through_it(seed: int) -> None:
     """Whatever else goes wrong meanwhile: it is safe, and in the end all that is wanted runs."""
     options = Options(rotations=4.0, power=1.0, freezes=1.0, cuts=1.0, daemon_deaths=2.0, daemon_hangs=2.0, guard_deaths=1.0, replays=1.0)
     live(WorldCase(seed=seed, hours=0.05, options=options))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 13))
+def test_a_registry_that_is_set_back_between_exchanges(seed: int) -> None:
+    """Copies are older than several keys, and no operator begins another exchange because of it: in the end all have one key."""
+    options = Options(rotations=6.0, set_backs=4.0, power=1.0, cuts=1.0, daemon_deaths=2.0, daemon_hangs=2.0, guard_deaths=1.0, replays=1.0)
+    live(WorldCase(seed=seed, hours=0.05, options=options))
