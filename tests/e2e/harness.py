@@ -4,7 +4,6 @@ Everything that waits has a deadline, ten times what an idle machine needs; what
 """
 
 import contextlib
-import functools
 import json
 import os
 import re
@@ -33,8 +32,6 @@ from understudy.model.limits import Limits, derive
 
 SOON_S = 30.0
 """Within this what needs a second or two must have happened."""
-HEARD_S = 60.0
-"""Within this a daemon that has ended is begun again and hears commands (three seconds on a busy machine)."""
 ONLOOKER = "ctr4"
 """The server that is asked, unless a test says otherwise: seldom struck, and nothing runs there."""
 
@@ -212,13 +209,6 @@ class Cluster(ABC):
             return False
 
         wait_for(joined, within_s, f"{server} joins as a new incarnation")
-
-    def asked_back(self, server: str, *command: str) -> None:
-        """An operator asks a server back that has left (default: `understudy server join`), once more as long as nobody hears it: its
-        daemon ended with its guard, and is just being begun again."""
-        words = command or ("understudy", "server", "join")
-        done = functools.partial(self.lab.exec, server, words, check=False, timeout_s=120)
-        wait_for(lambda: done().returncode == 0, HEARD_S, f"{server} has been asked back")
 
     def keeper_and_guard(self, server: str) -> tuple[int, int]:
         """Their pids: the keeper is the guard's parent."""
