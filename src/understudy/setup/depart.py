@@ -22,7 +22,7 @@ def own_files(settings: Settings, places: SetupPlaces) -> list[str]:
     """Files and directories, in the order in which they go, whether they are there or not."""
     keys, tokens = KeyFiles(places.keys), tokens_file(settings.state_dir)
     return [
-        *(keys.authority_key, keys.key, keys.guard, keys.certificate, keys.authority),
+        *(keys.authority_key, keys.key, keys.guard, keys.forgotten, keys.certificate, keys.authority),
         *(places.etcd, places.registry),
         *(f"{settings.state_dir}/{name}" for name in ("etcd", "etcd.removed")),
         *(tokens, f"{tokens}.lock", f"{settings.state_dir}/{HELD}"),
