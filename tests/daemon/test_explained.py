@@ -17,7 +17,7 @@ ADD = 'crsctl add resource {0} -type cluster_resource -attr "ACTION_SCRIPT=/{0},
 ON_1_2 = ",PLACEMENT=restricted,HOSTING_MEMBERS=ctr1 ctr2"
 _COMMAND = re.compile(r"(?:on (?P<place>\w+): )?(?P<command>(?:crsctl|understudy) (?:\"[^\"]*\"|[^\";,()\n])+)")
 _ENDS = re.compile(r" (?:moves it|-> .*|takes .*)$")
-Story = Callable[[Cluster], Awaitable[None]]
+StoryTold = Callable[[Cluster], Awaitable[None]]
 
 
 def commands_in(text: str) -> list[tuple[str | None, str]]:
@@ -25,7 +25,7 @@ def commands_in(text: str) -> list[tuple[str | None, str]]:
     return [(found["place"], _ENDS.sub("", found["command"].strip())) for found in _COMMAND.finditer(text)]
 
 
-def told(story: Story) -> None:
+def told(story: StoryTold) -> None:
     """A story of three servers, in virtual time."""
 
     async def whole() -> None:

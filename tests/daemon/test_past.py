@@ -105,7 +105,8 @@ async def test_every_view_is_found_again(tmp_path: Path) -> None:
 async def test_commands_show_what_was_and_how_exact_that_is(tmp_path: Path) -> None:
     """`status` and `explain`, of a moment before a stop and a deletion; before it began nothing is known, and what is to come is not."""
     clock = SteppingClock()
-    async with running("ctr1", "ctr2", pasts={"ctr1": Past(PastFiles(tmp_path / "past"), clock)}) as cluster:
+    pasts = {server: Past(PastFiles(tmp_path / server), clock) for server in ("ctr1", "ctr2")}
+    async with running("ctr1", "ctr2", pasts=pasts) as cluster:
         exchange_clock(cluster, clock)
         await cluster.run(ADD.format("db"))
         await cluster.run("crsctl start resource db -n ctr2")
@@ -115,13 +116,14 @@ async def test_commands_show_what_was_and_how_exact_that_is(tmp_path: Path) -> N
         await cluster.run("crsctl delete resource db")
         await settled(cluster)
         ago = datetime.fromtimestamp(before, tz=UTC).isoformat()
-        shown = await cluster.run(f"understudy status --at {ago}")
+        shown, there = await cluster.run(f"understudy status --at {ago}"), await cluster.run(f"understudy status --at {ago}", on="ctr2")
         explained = await cluster.run(f"understudy explain db --at {ago}")
         now, early = await cluster.run("understudy explain db"), await cluster.run("understudy explain db --at 2001-01-01")
         late, wrong = await cluster.run("understudy status --at 2101-01-01"), await cluster.run("understudy status --at soon")
 
     assert "ONLINE       ctr2" in shown.text
     assert "UND-0732: As ctr1 knew it at" in shown.text
+    assert shown.printed[1:] == there.printed[1:], "whoever is left can say it"
     assert "the next change came at" in shown.text
     assert "db: TARGET ONLINE, ONLINE on ctr2" in explained.text
     assert now.text == "CRS-2613: Could not find resource 'db'."
