@@ -278,6 +278,23 @@ def test_an_apply_that_is_interrupted_goes_on(tmp_path: Path, monkeypatch: pytes
     run(played())
 
 
+def test_what_one_commit_does_not_hold_goes_into_several(tmp_path: Path) -> None:
+    """As large as the registry takes them, and not larger."""
+
+    async def played() -> None:
+        async with running("ctr1") as cluster:
+            hand = Hand(cluster, tmp_path)
+            done = await hand.apply(many(150))
+            assert done.status == 0, done.text
+            assert "commit 3 of 3" in done.text
+            changed = await hand.apply(many(150, 7))
+            assert changed.status == 0, changed.text
+            assert "UND-0700: Applied: 0 added, 150 changed, 0 removed." in changed.text
+            assert (await hand.plan(many(150, 7))).status == 0
+
+    run(played())
+
+
 def test_what_somebody_else_changes_meanwhile_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the check and the commit: the file's is refused, and theirs stays."""
 

@@ -1,5 +1,6 @@
 """The cluster as a file, without a cluster: its text, its tables, what is wrong with them, and its division into commits."""
 
+import contextlib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from intent.files import NETWORK, files
 from understudy.intent.clusterfile.changes import FileItem, changes
 from understudy.intent.clusterfile.document import Troubles, document_of, read_in_steps
 from understudy.intent.clusterfile.draft import ApplyCommand, FileDraft, draft_in_steps
-from understudy.intent.clusterfile.pieces import CommitRoom, FilePiece, components, pieces, with_piece
+from understudy.intent.clusterfile.pieces import CommitRoom, FilePiece, components, pieces_in_steps, with_piece
 from understudy.intent.clusterfile.toml import toml
 from understudy.intent.clusterfile.trials import Trials
 from understudy.intent.clusterfile.whole import ClusterFile, file_of
@@ -21,11 +22,13 @@ from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.intent.rights import Identity
 from understudy.intent.steps import at_once
+from understudy.model.attributes import ATTRIBUTES, SPECIAL
 from understudy.model.names import ServerName
+from understudy.model.pools import ATTRIBUTES as POOL_ATTRIBUTES
 from understudy.model.settings import parse_settings
 from understudy.model.view import ClusterRecord, View
 
-ROOM = CommitRoom(operations=127, bytes=1 << 20)
+ROOM = CommitRoom(operations=126, bytes=1 << 20)
 SETTINGS = parse_settings(
     '[cluster]\nname = "test"\n[server]\nname = "ctr1"\n'
     + "".join(f'[servers.ctr{number}]\naddresses = ["192.168.0.{number}"]\n' for number in (1, 2, 3))
@@ -45,6 +48,11 @@ def drafted(view: View, tables: Mapping[str, Any], *, prune: bool = False, force
     """What is to be written for them."""
     command = ApplyCommand(what="x.toml", file=read(tables), prune=prune, force=force)
     return at_once(draft_in_steps(view, command, OPERATOR, ROOT))
+
+
+def pieces(draft: FileDraft, room: CommitRoom) -> tuple[FilePiece, ...]:
+    """Its commits."""
+    return at_once(pieces_in_steps(draft, room))
 
 
 def applied(view: View, tables: Mapping[str, Any]) -> View:
@@ -144,6 +152,32 @@ def test_what_a_single_command_refuses_a_file_is_refused(tables: Mapping[str, An
 
     assert refused.value.code == 20702
     assert trouble in str(refused.value)
+
+
+WORDS = st.sampled_from(
+    [*ATTRIBUTES, *SPECIAL, *POOL_ATTRIBUTES, "TYPE", "NAME", "BASE_TYPE", "attributes", "LOAD@SERVERNAME(ctr1)", "@", "x"]
+)
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["", "a", "b", "hard(a)", "cluster_resource", "a b"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+TABLE = st.dictionaries(WORDS, ANYTHING, max_size=4)
+NAMED = st.dictionaries(
+    st.sampled_from(["a", "b", "ora.net1.network", "", "a b", "-x"]) | st.text(max_size=2), TABLE | ANYTHING, max_size=3
+)
+
+
+@given(st.dictionaries(st.sampled_from(["type", "serverpool", "resource", "cluster", "format", "x"]), NAMED | ANYTHING, max_size=5))
+def test_whatever_tables_say_they_are_taken_or_refused(tables: Mapping[str, Any]) -> None:
+    """No file that anybody writes does anything else to who reads it."""
+    with contextlib.suppress(Declined):
+        drafted(EMPTY, tables, prune=True)
 
 
 def test_every_refusal_of_a_file_is_listed() -> None:

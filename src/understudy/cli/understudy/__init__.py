@@ -109,7 +109,7 @@ def _rehearsed_program(rest: list[str]) -> "Callable[[list[str]], int] | None":
         return appvipcfg.main
     if first == "crsctl" or first in crsctl.VERBS:
         return crsctl.main
-    return main if first in ("understudy", "server", "cluster") else None
+    return main if first in ("apply", "understudy", "server", "cluster") else None
 
 
 def _without_program(rest: list[str]) -> list[str]:

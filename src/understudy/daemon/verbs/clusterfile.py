@@ -29,10 +29,10 @@ from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput, UnderstudyError
 from understudy.intent.change import Draft, impact_lines
 from understudy.intent.clusterfile.changes import ChangeSort, FileItem
-from understudy.intent.clusterfile.document import Troubles, document_of, key_of, read_in_steps
+from understudy.intent.clusterfile.document import Troubles, document_in_steps, key_of, read_in_steps
 from understudy.intent.clusterfile.draft import ApplyCommand, FileDraft, check_cluster, draft_in_steps
-from understudy.intent.clusterfile.pieces import CommitRoom, FilePiece, changed_meanwhile, edit_now, pieces, with_piece
-from understudy.intent.clusterfile.toml import toml
+from understudy.intent.clusterfile.pieces import CommitRoom, FilePiece, changed_meanwhile, edit_now, pieces_in_steps, with_piece
+from understudy.intent.clusterfile.toml import lines
 from understudy.intent.clusterfile.whole import file_of
 from understudy.intent.edit import Edit, HistoryEntry
 from understudy.intent.facts import may_be_running, running_on
@@ -53,8 +53,8 @@ SCHEMA = Path(understudy.__file__).parent / "intent/clusterfile/cluster.schema.j
 """For editors; the first line of an export names it."""
 LARGEST, LARGEST_OF_OTHERS = 16 << 20, 1 << 20
 """Bytes of a file, as the client sends it: of root, and of users other than root."""
-ROOM = CommitRoom(operations=BOUND.operations - 1, bytes=BOUND.bytes * 9 // 10)
-"""Less what every commit rests on, and what the values take besides what is counted."""
+ROOM = CommitRoom(operations=BOUND.operations - 2, bytes=BOUND.bytes * 9 // 10)
+"""Less what every commit rests on, the line of history about the whole, and what the values take besides what is counted."""
 MOST_LEFT = 20
 """Names that are shown of what a file leaves out."""
 CHANGES = 2
@@ -63,7 +63,6 @@ HEAD = """#:schema {}
 # The cluster as a file: its resource types, server pools and resources, as they are registered. Made by understudy export.
 # What is not given has its default. What runs, and what is wanted to run, does not stand here: that is what start and stop are for.
 # understudy plan FILE shows what another version of this file would change; understudy apply FILE makes the cluster so.
-
 """
 Answer = TypeVar("Answer")
 
@@ -74,8 +73,16 @@ Answer = TypeVar("Answer")
 async def export(world: CommandContext, arguments: Arguments) -> int:
     """Print it; its exit status."""
     view = definitions_shown(world.mirror.view, world.caller.who)
-    document = document_of(file_of(view, world.settings.cluster if view.cluster is None else view.cluster.name))
-    world.output.out(json.dumps(document) if arguments.flag("json") else f"{HEAD.format(SCHEMA)}{toml(document)}".rstrip("\n"))
+    file = file_of(view, world.settings.cluster if view.cluster is None else view.cluster.name)
+    document = await _in_turns(world, document_in_steps(file))
+    if arguments.flag("json"):
+        world.output.out(json.dumps(document))
+        return 0
+    text = [HEAD.format(SCHEMA)]
+    for row in lines(document):
+        text.append(row)
+        await world.turn.next()
+    world.output.out("\n".join(text).rstrip("\n"))
     return 0
 
 
@@ -95,9 +102,9 @@ async def _apply(world: CommandContext, arguments: Arguments) -> bool:
         return True
     await _check_edge(world, command, draft)
     check_permitted(world.mirror.view, draft.edit, world.caller.who)  # before anything is stopped for it
-    if (lines := _impact(draft)) and not command.force:
-        raise Declined(20703, command.what, below=tuple(f"  {text}" for text in lines))
-    several = pieces(draft, ROOM)
+    if (moved := _impact(draft)) and not command.force:
+        raise Declined(20703, command.what, below=tuple(f"  {text}" for text in moved))
+    several = await _in_turns(world, pieces_in_steps(draft, ROOM))
     world.output.out(changes_text(draft.changes, draft.after))
     well = await _write_all(world, _Applying(command, draft), several)
     world.say(20700, *_counts(draft))
@@ -268,33 +275,33 @@ async def plan(world: CommandContext, arguments: Arguments) -> int:
     forced = Arguments({**arguments.body, "force": True})
     outcome = await outcome_of(apply, world, forced)
     status = (CHANGES if draft.changes else 0) if not outcome.status else outcome.status
-    lines = _impact(draft)
+    moved = _impact(draft)
     if arguments.flag("json"):
         said = [text for _, text in outcome.lines.lines]
-        whole = {"exit": status, "changes": changes_json(draft.changes), "needs_force": bool(lines), "impact": lines, "messages": said}
+        whole = {"exit": status, "changes": changes_json(draft.changes), "needs_force": bool(moved), "impact": moved, "messages": said}
         world.output.out(json.dumps({**whole, **prediction_json(outcome.seen)}))
         return status
-    _show(world, command, draft, lines)
+    _show(world, command, draft, moved)
     if outcome.status:
         for _, text in outcome.lines.lines:
             world.output.out(text)
     elif draft.changes:
         world.output.out(f"\n{timeline(outcome.seen)}\n")
         say_hidden(world, outcome)
-        options = {"--prune": command.prune, "--other-cluster": arguments.flag("other_cluster"), "-f": bool(lines) or command.force}
+        options = {"--prune": command.prune, "--other-cluster": arguments.flag("other_cluster"), "-f": bool(moved) or command.force}
         world.say(20711, *_counts(draft), " ".join(("understudy apply", command.what, *(word for word, given in options.items() if given))))
     return status
 
 
-def _show(world: CommandContext, command: ApplyCommand, draft: FileDraft, lines: tuple[str, ...]) -> None:
+def _show(world: CommandContext, command: ApplyCommand, draft: FileDraft, moved: tuple[str, ...]) -> None:
     """What differs, what of that needs to be insisted on, and what the file leaves alone."""
     if draft.changes:
         world.output.out(changes_text(draft.changes, draft.after))
     else:
         world.say(20701, command.what)
-    if lines:
+    if moved:
         world.say(20704)
-        world.output.out("\n".join(f"  {text}" for text in lines))
+        world.output.out("\n".join(f"  {text}" for text in moved))
     if draft.left:
         names = [key_of(*item) for item in draft.left[:MOST_LEFT]]
         world.say(20712, command.what, " ".join(names) + (" ..." if len(draft.left) > MOST_LEFT else ""))

@@ -20,7 +20,7 @@ from understudy.intent.clusterfile.toml import Document
 from understudy.intent.clusterfile.whole import PLAIN, ClusterFile
 from understudy.intent.refusal import Declined
 from understudy.intent.rights import BUILT_IN_ACL
-from understudy.intent.steps import InSteps
+from understudy.intent.steps import InSteps, at_once
 from understudy.model import pools
 from understudy.model.attributes import ATTRIBUTES, SPECIAL, Attribute, AttributeKind, cut
 from understudy.model.messages import with_number
@@ -48,15 +48,24 @@ Record = TypeVar("Record")
 # --- made -----------------------------------------------------------------------------------------------------------
 
 
-def document_of(file: ClusterFile) -> dict[str, Any]:
+def document_in_steps(file: ClusterFile) -> InSteps[dict[str, Any]]:
     """Its tables, sorted."""
     found: dict[str, Any] = {**({"cluster": file.cluster} if file.cluster else {}), "format": FORMAT}
+    resources: dict[str, Any] = {}
+    for name, definition in sorted(file.resources.items()):
+        resources[name] = _resource(definition, file.types)
+        yield
     made = {
         "type": {name: _type(record) for name, record in sorted(file.types.items())},
         "serverpool": {name: _pool(pool) for name, pool in sorted(file.pools.items())},
-        "resource": {name: _resource(definition, file.types) for name, definition in sorted(file.resources.items())},
+        "resource": resources,
     }
     return {**found, **{section: tables for section, tables in made.items() if tables}}
+
+
+def document_of(file: ClusterFile) -> dict[str, Any]:
+    """The same at once."""
+    return at_once(document_in_steps(file))
 
 
 def _type(record: TypeRecord) -> dict[str, object]:

@@ -17,6 +17,7 @@ from understudy.intent.facts import may_be_running, registered
 from understudy.intent.permitted import MOST_NAMED
 from understudy.intent.refusal import Declined
 from understudy.intent.resources import still_running
+from understudy.intent.steps import InSteps
 from understudy.model.dependencies import targets
 from understudy.model.maps import with_changes
 from understudy.model.names import PoolName, ResourceName, TypeName
@@ -48,23 +49,29 @@ class FilePiece:
     """Whether it may matter to what runs."""
 
 
-def pieces(draft: FileDraft, room: CommitRoom) -> tuple[FilePiece, ...]:
+def pieces_in_steps(draft: FileDraft, room: CommitRoom) -> InSteps[tuple[FilePiece, ...]]:
     """In the order in which they are to be written. Declined: what has to be written together is more than one commit holds."""
     items = tuple(change.item for change in draft.changes)
     sizes = _Sizes(draft)
     whole = _Packing(sizes, room)
     if whole.takes(items):
-        return (_piece(draft, whole, moving=True),)
+        return (_piece(sizes, whole, moving=True),)
     moving = frozenset(change.item for change in draft.changes if _moves(draft, change))
     found = [_Packing(sizes, room)]
+    yield
     for together in components(items, _needs(draft, moving)):
+        yield
         if found[-1].takes(together):
             continue
         found.append(_Packing(sizes, room))
         if not found[-1].takes(together):
             text = f"{len(together)} definitions of it have to change together, and one holds about {room.operations // 2}"
             raise Declined(20707, text, below=tuple(f"  {section}.{name}" for section, name in sorted(together)[:MOST_NAMED]))
-    return tuple(_piece(draft, filling, moving=not moving.isdisjoint(filling.items)) for filling in found if filling.items)
+    made: list[FilePiece] = []
+    for packing in found:
+        yield
+        made += [_piece(sizes, packing, moving=not moving.isdisjoint(packing.items))] if packing.items else []
+    return tuple(made)
 
 
 def _moves(draft: FileDraft, change: FileChange) -> bool:
@@ -87,6 +94,7 @@ class _Sizes:
     def __init__(self, draft: FileDraft) -> None:
         self.draft = draft
         self._known = registered(draft.after)
+        self.entries = entries_of(draft.changes)
         self._reports = Counter(name for name, _ in draft.edit.forgotten)
 
     def of(self, item: FileItem) -> tuple[int, int]:
@@ -148,8 +156,8 @@ class _Packing:
         self._operations = self._bytes = 0
 
     def takes(self, items: Iterable[FileItem]) -> bool:
-        """Whether there is room for these as well; then they are in it. Conditions (what is written, and what that rests on) and writes are
-        counted each for itself."""
+        """Whether there is room for these as well; then they are in it. A commit has a condition for each key that it writes, and for each
+        that these rest on."""
         given = dict.fromkeys(items)
         sizes = [self._sizes.of(item) for item in given]
         operations, size = self._operations + sum(each for each, _ in sizes), self._bytes + sum(each for _, each in sizes)
@@ -159,7 +167,7 @@ class _Packing:
         for item in given:
             reached |= self._sizes.rests(item, self._names | {ResourceName(name) for section, name in reached if section == "resource"})
         written = {*self.items, *given}
-        if operations - len(written) + len({*self.reached, *reached} - written) > self._room.operations:
+        if operations + len({*self.reached, *reached} - written) > self._room.operations:
             return False
         self.items |= given
         self.reached |= reached
@@ -244,20 +252,19 @@ def _cut_off(stack: dict[FileItem, None], root: FileItem) -> tuple[FileItem, ...
 # --- one of them --------------------------------------------------------------------------------------------------------
 
 
-def _piece(draft: FileDraft, filling: _Packing, *, moving: bool) -> FilePiece:
-    chosen, edit, entries = filling.items, draft.edit, entries_of(draft.changes)
-    names = {section: {name for kind, name in chosen if kind == section} for section in ("type", "serverpool", "resource")}
-    rests = sorted(filling.reached - set(chosen))
+def _piece(sizes: _Sizes, packing: _Packing, *, moving: bool) -> FilePiece:
+    edit, chosen = sizes.draft.edit, packing.items
+    rests = sorted(packing.reached - set(chosen))
     made = Edit(
-        types={name: record for name, record in edit.types.items() if name in names["type"]},
-        pools={name: pool for name, pool in edit.pools.items() if name in names["serverpool"]},
-        resources={name: definition for name, definition in edit.resources.items() if name in names["resource"]},
+        types={TypeName(name): edit.types[TypeName(name)] for section, name in chosen if section == "type"},
+        pools={PoolName(name): edit.pools[PoolName(name)] for section, name in chosen if section == "serverpool"},
+        resources={ResourceName(name): edit.resources[ResourceName(name)] for section, name in chosen if section == "resource"},
         rests=Rests(
             types=tuple(TypeName(name) for section, name in rests if section == "type"),
             pools=tuple(PoolName(name) for section, name in rests if section == "serverpool"),
             resources=tuple(ResourceName(name) for section, name in rests if section == "resource"),
         ),
-        history=tuple(entries[item] for item in chosen),
+        history=tuple(sizes.entries[item] for item in chosen),
     )
     return FilePiece(items=frozenset(chosen), edit=made, moving=moving)
 

@@ -11,7 +11,12 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 def toml(document: Document) -> str:
     """Its text. What is no table stands first; a table that holds nothing but tables has no line of its own."""
-    return "\n".join(_table((), document)).strip("\n") + "\n"
+    return "\n".join(lines(document)).strip("\n") + "\n"
+
+
+def lines(document: Document) -> Iterator[str]:
+    """Line by line."""
+    return _table((), document)
 
 
 def _table(place: tuple[str, ...], table: Document) -> Iterator[str]:
