@@ -85,16 +85,17 @@ def _server_state(number: int, trios: list[tuple[_Member, ...]], servers: int, s
             call += 3
             said = _probed(member, number, call)
             if runs_here:
-                said = _operation(member, "start", 0, number, call + 1, 0) + _operation(member, "monitor", 10_000, number, call + 2, 0)
+                said = _operation(member, "start", 0, number=number, call=call + 1)
+                said += _operation(member, "monitor", 10_000, number=number, call=call + 2)
             yield f'<lrm_resource id="{member.name}" type="{member.agent}" class="ocf" provider="heartbeat">{said}</lrm_resource>'
     yield "</lrm_resources></lrm></node_state>\n"
 
 
 def _probed(member: _Member, number: int, call: int) -> str:
-    return _operation(member, "monitor", 0, number, call, _STATUS_OF_NOT_RUNNING)
+    return _operation(member, "monitor", 0, number=number, call=call, status=_STATUS_OF_NOT_RUNNING)
 
 
-def _operation(member: _Member, task: str, interval_ms: int, number: int, call: int, status: int) -> str:
+def _operation(member: _Member, task: str, interval_ms: int, *, number: int, call: int, status: int = 0) -> str:
     key = f"{member.name}_{task}_{interval_ms}"
     mark = f"1:1:{status}:{_TRANSITION}"
     return (
