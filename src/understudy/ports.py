@@ -119,6 +119,18 @@ class Registry(Protocol):
         ...
 
 
+class PastPort(Protocol):
+    """Who keeps what the registry was: it is called with each View, and must not wait."""
+
+    def taken(self, batch: Batch) -> None:
+        """A commit was taken in."""
+        ...
+
+    def read_anew(self, revision: int, before: Mapping[str, int], entries: Collection[Entry]) -> None:
+        """Everything was read; `before`: the revisions of what was known."""
+        ...
+
+
 # --- executor -------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from understudy.model.settings import Settings
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.places import SetupPlaces, tokens_file
 
-HELD = "held.json"
+HELD, PAST = "held.json", "past"
 
 
 def own_files(settings: Settings, places: SetupPlaces) -> list[str]:
@@ -25,7 +25,7 @@ def own_files(settings: Settings, places: SetupPlaces) -> list[str]:
         *(keys.authority_key, keys.key, keys.guard, keys.forgotten, keys.certificate, keys.authority),
         *(places.etcd, places.registry),
         *(f"{settings.state_dir}/{name}" for name in ("etcd", "etcd.removed")),
-        *(tokens, f"{tokens}.lock", f"{settings.state_dir}/{HELD}"),
+        *(tokens, f"{tokens}.lock", f"{settings.state_dir}/{HELD}", f"{settings.state_dir}/{PAST}"),
         *(registered.path_of(settings), serverfile.path_of(settings)),
         places.config,
     ]
