@@ -70,7 +70,7 @@ def listed(lan: NfsLan, folder: str) -> str:
 
 
 def test_a_share_that_does_not_trust_root_is_named(lan: NfsLan) -> None:
-    """As file servers have it unless they are told: nothing is moved, and what to do is said."""
+    """As file servers have it by default: nothing is moved, and what to do is said."""
     lan.serve("mysql_data", "root_squash")
     before = listed(lan, LOCAL)
     assert "export it with no_root_squash" in lan.client.does(MOVE, status=1)
