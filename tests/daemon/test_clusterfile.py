@@ -318,6 +318,62 @@ def test_what_somebody_else_changes_meanwhile_is_never_overwritten(tmp_path: Pat
     assert "UND-0705: resource.db was changed by somebody else" in lines.text
 
 
+OWNER = DB + 'ACL = "owner:oracle:rwx,pgrp:root:r-x,other::r--"\n'
+"""Another owner: what runs has to be stopped and started for it."""
+
+
+def test_what_has_to_be_restarted_is_and_nothing_is_written_under_what_runs_on(tmp_path: Path) -> None:
+    """Without -f it is refused; where it does not stop, nothing is applied, and that is said."""
+
+    async def played() -> list[PrintedLines]:
+        async with running("ctr1", "ctr2") as cluster:
+            hand = Hand(cluster, tmp_path)
+            await hand.apply(DB)
+            await cluster.run("crsctl start resource db -n ctr1")
+            refused = await hand.apply(OWNER)
+            service = cluster.executors["ctr1"].service(ResourceName("db"))
+            service.undying, service.fails["stop"] = True, 1
+            failed = await hand.apply(OWNER, "-f")
+            assert "oracle" not in await hand.export()
+            service.undying = False
+            service.fails.clear()
+            await cluster.run("crsctl stop resource db -f")
+            await cluster.run("crsctl start resource db -n ctr1")
+            done = await hand.apply(OWNER, "-f")
+            assert ("db", "ctr1") in up(cluster.nodes["ctr1"].mirror.view)
+            return [refused, failed, done]
+
+    refused, failed, done = run(played())
+    assert [lines.status for lines in (refused, failed, done)] == [1, 1, 0], (failed.text, done.text)
+    assert "UND-0152" in refused.text
+    assert "UND-0715: cluster.toml was not applied" in failed.text
+    assert "UND-0700" not in failed.text
+    assert "CRS-2677: Stop of 'db'" in done.text
+
+
+def test_what_starts_between_check_and_commit_is_not_changed_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would need is worked out again with the commit."""
+
+    async def played() -> PrintedLines:
+        async with running("ctr1", "ctr2") as cluster:
+            hand = Hand(cluster, tmp_path)
+            await hand.apply(DB)
+            checked = clusterfile._check_edge
+
+            async def comes_between(*given: Any) -> None:
+                await checked(*given)
+                assert (await cluster.run("crsctl start resource db", on="ctr2")).status == 0
+
+            monkeypatch.setattr(clusterfile, "_check_edge", comes_between)
+            lines = await hand.apply(OWNER)
+            assert "oracle" not in await hand.export()
+            return lines
+
+    lines = run(played())
+    assert lines.status == 1
+    assert "UND-0030: Changing ACL restarts 'db', but the force option was not specified" in lines.text
+
+
 def test_what_the_machine_says_is_said_of_all(tmp_path: Path) -> None:
     """Scripts, users and addresses: each is asked once, and every refusal is listed."""
     text = DB.replace("ctr1 ctr2", "ctr1") + '[resource.own]\nTYPE = "cluster_resource"\nACL = "owner:nobody-here:rwx"\n'
