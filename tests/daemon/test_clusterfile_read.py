@@ -4,6 +4,7 @@ import base64
 import json
 import tomllib
 import zlib
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,19 @@ def test_a_file_that_is_no_toml_is_refused_where_it_is_read(
     said = capsys.readouterr().err
     assert said.startswith(f"UND-0709: {path} cannot be read: ")
     assert why in said
+
+
+def test_a_file_that_no_request_takes_is_not_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a daemon would refuse without a word about the file."""
+    path = tmp_path / "cluster.toml"
+    path.write_text(
+        "".join(f'[resource.r{number}]\nTYPE = "{sha256(bytes([number % 256, number // 256])).hexdigest()}"\n' for number in range(30_000))
+    )
+
+    with pytest.raises(SystemExit):
+        run(Cluster(("ctr1",)).run(f"understudy plan {path}"))
+
+    assert "and a request takes 1000000; divide it into several files" in capsys.readouterr().err
 
 
 def test_what_no_client_of_ours_sends_is_refused(tmp_path: Path) -> None:
