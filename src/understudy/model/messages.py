@@ -340,6 +340,13 @@ WORDS: dict[int, str] = {
     "Use crsctl eval modify serverpool.",
     20626: "'{}' belongs to the cluster itself, and crsctl eval is about what users have registered. Use --dry-run with the command.",
     20627: "What would happen cannot be said now, and nothing was changed: the registry does not answer: {}",
+    # --- ours: the past
+    20730: "'{}' is no time: {}.",
+    20731: "What was at {} is not known here: {}",
+    20732: "As {} knew it at {}: {}.",
+    20733: "There is no decision '{}' on this server: {}",
+    20734: "{} cannot be decided again: {}",
+    20735: "Only root may read what was decided: it shows every resource of the cluster.",
     # --- ours: the cluster as a file
     20700: "Applied: {} added, {} changed, {} removed.",
     20701: "Nothing to do: the cluster is as {} says.",

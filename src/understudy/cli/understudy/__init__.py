@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ASKING = ("apply", "cluster", "explain", "export", "history", "network", "plan", "server", "status", "whatif")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
-OWN = ("demo", "lab", "openstack", "simulate")
+OWN = ("demo", "lab", "openstack", "replay", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
 SETUP = ("init", "join", "token", "check", "leave")
 """`understudy cluster ...` that make a cluster, or end it."""
@@ -53,6 +53,7 @@ _USAGE = f"""Usage: understudy <command> [options]
   openstack init, plan, apply, verify, undo
                         an OpenStack control plane for this cluster to keep available, from one file
   plan FILE             what apply would change, and what would stop, start and move by it
+  replay N              a decision of this server as leader, decided again; as a file for a bug report
   server evict NAME     grant a server no lease any more: what it holds is moved off
   server join           bring this server back after it has left
   server leave [NAME]   a server stops everything in order, and stays out until it joins again
