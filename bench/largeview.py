@@ -31,7 +31,6 @@ PLACEMENTS = (
     {"PLACEMENT": "favored", "HOSTING_MEMBERS": "ctr02 ctr03"},
     {"PLACEMENT": "balanced", "SERVER_POOLS": "*"},
 )
-Records = Iterable[tuple[str, Any]]
 
 
 @dataclass(slots=True)
@@ -43,7 +42,7 @@ class LargeCluster:
     changed: frozenset[ResourceName] | None = None
     """Of whom the View may say something else than the one before; None: of any."""
 
-    def take(self, records: Records) -> None:
+    def take(self, records: Iterable[tuple[str, Any]]) -> None:
         """They are written, and everybody reads them; None: deleted."""
         self.view, self.changed = self.entries.taken(self.view, self.view.revision + 1, map(_as_read, records))
 
