@@ -83,29 +83,24 @@ def _server_state(number: int, trios: list[tuple[_Member, ...]], servers: int, s
         runs_here = state != "start" and place % servers + 1 == number
         for member in members:
             call += 3
-            ended = [_CibOperation(task="monitor", call=call, status=_STATUS_OF_NOT_RUNNING)]
+            said = _probed(member, number, call)
             if runs_here:
-                ended = [_CibOperation(task="start", call=call + 1), _CibOperation(task="monitor", call=call + 2, interval_ms=10_000)]
-            said = "".join(operation.written(member, _server(number)) for operation in ended)
+                said = _operation(member, "start", 0, number=number, call=call + 1)
+                said += _operation(member, "monitor", 10_000, number=number, call=call + 2)
             yield f'<lrm_resource id="{member.name}" type="{member.agent}" class="ocf" provider="heartbeat">{said}</lrm_resource>'
     yield "</lrm_resources></lrm></node_state>\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _CibOperation:
-    """One operation of a resource on a server, as it ended."""
+def _probed(member: _Member, number: int, call: int) -> str:
+    return _operation(member, "monitor", 0, number=number, call=call, status=_STATUS_OF_NOT_RUNNING)
 
-    task: str
-    call: int
-    status: int = 0
-    interval_ms: int = 0
 
-    def written(self, member: _Member, server: str) -> str:
-        key = f"{member.name}_{self.task}_{self.interval_ms}"
-        mark = f"1:1:{self.status}:{_TRANSITION}"
-        return (
-            f'<lrm_rsc_op id="{key if self.interval_ms else f"{member.name}_last_0"}" operation_key="{key}" operation="{self.task}" '
-            f'crm_feature_set="{_FEATURES}" transition-key="{mark}" transition-magic="0:{self.status};{mark}" exit-reason="" '
-            f'on_node="{server}" call-id="{self.call}" rc-code="{self.status}" op-status="0" interval="{self.interval_ms}" '
-            f'last-rc-change="1700000000" exec-time="10" queue-time="0" op-digest="{member.digest(recurring=self.interval_ms > 0)}"/>'
-        )
+def _operation(member: _Member, task: str, interval_ms: int, *, number: int, call: int, status: int = 0) -> str:
+    key = f"{member.name}_{task}_{interval_ms}"
+    mark = f"1:1:{status}:{_TRANSITION}"
+    return (
+        f'<lrm_rsc_op id="{key if interval_ms else f"{member.name}_last_0"}" operation_key="{key}" operation="{task}" '
+        f'crm_feature_set="{_FEATURES}" transition-key="{mark}" transition-magic="0:{status};{mark}" exit-reason="" '
+        f'on_node="{_server(number)}" call-id="{call}" rc-code="{status}" op-status="0" interval="{interval_ms}" '
+        f'last-rc-change="1700000000" exec-time="10" queue-time="0" op-digest="{member.digest(recurring=interval_ms > 0)}"/>'
+    )

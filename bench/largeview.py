@@ -31,6 +31,7 @@ PLACEMENTS = (
     {"PLACEMENT": "favored", "HOSTING_MEMBERS": "ctr02 ctr03"},
     {"PLACEMENT": "balanced", "SERVER_POOLS": "*"},
 )
+KeyedRecords = Iterable[tuple[str, Any]]
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class LargeCluster:
     changed: frozenset[ResourceName] | None = None
     """Of whom the View may say something else than the one before; None: of any."""
 
-    def take(self, records: Iterable[tuple[str, Any]]) -> None:
+    def take(self, records: KeyedRecords) -> None:
         """They are written, and everybody reads them; None: deleted."""
         self.view, self.changed = self.entries.taken(self.view, self.view.revision + 1, map(_as_read, records))
 
