@@ -49,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
         "image with OpenStack's packages is made: about 6 minutes and 2 GB.",
         epilog="example: understudy demo openstack --pause-tolerance 0.5",
     )
-    parser.add_argument("--small", action="store_true", help="MariaDB, RabbitMQ, Keystone and Glance alone, on three servers; a minute and a half")
+    small = "MariaDB, RabbitMQ, Keystone and Glance alone, on three servers; a minute and a half"
+    parser.add_argument("--small", action="store_true", help=small)
     parser.add_argument("--pause-tolerance", type=float, default=0.5, help="seconds a server may be paused (default 0.5)")
     parser.add_argument("--name", default="demo-os", help="the lab's name (default demo-os)")
     return parser
