@@ -76,7 +76,7 @@ COMMANDS = (
     _ours("rehearse a stop", ("crsctl", "eval", "stop", "resource", "sleeper{}"), "sleeper{}"),
     _theirs("rehearse a stop", ("pcs", "resource", "disable", "sleeper{}", "--simulate"), "sleeper{}"),
     _ours("rehearse the loss of a server", ("crsctl", "eval", "delete", "server", "ctr4", "-f"), "ctr4"),
-    _theirs("rehearse the loss of a server", _NODE_LOST, "Taking node ctr4 offline"),
+    _theirs("rehearse the loss of a server", _NODE_LOST, "Transition Summary"),
     _ours("add", many.add_command("new{}", _INTERVAL_S), changes=True),
     _theirs("add", ("pcs", "resource", "create", "pcs{}", *_DUMMY, "--disabled"), changes=True),
     _theirs("add", ("crm", "configure", "primitive", "crm{}", *_DUMMY, "meta", "target-role=Stopped"), changes=True),
