@@ -55,8 +55,8 @@ def left_of_removed(view: View) -> Step:
 
 
 def _deleted(view: View, among: Collection[ResourceName]) -> tuple[ResourceName, ...]:
-    asked = {name for request in view.requests for name in request.resources}
-    return tuple(sorted(name for name in among if name not in view.definitions and name not in asked and _is_nobodys(view, name)))
+    found = [name for name in among if name not in view.definitions and _is_nobodys(view, name)]
+    return tuple(sorted(name for name in found if not view.requests_about(name)))
 
 
 def _is_nobodys(view: View, name: ResourceName) -> bool:
