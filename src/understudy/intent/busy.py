@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from understudy.intent.facts import groups_of, stop_dependents
+from understudy.intent.instances import siblings_of
 from understudy.intent.refusal import Declined
 from understudy.model.cardinality import apart
 from understudy.model.messages import line
@@ -16,7 +17,7 @@ from understudy.policy.waits import waits
 def beside(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The names with what stops with them and what moves with them."""
     view = apart(view)
-    asked = tuple(name for name in names if name in view.resources)
+    asked = tuple(each for name in names if name in view.resources for each in siblings_of(view, name))
     member_of = groups_of(view)
     found = dict.fromkeys((*asked, *stop_dependents(view, asked)))
     for name in asked:
