@@ -31,7 +31,7 @@ def check_contradictions(before: View, after: View, name: ResourceName, servers:
     _check_readers(after, resource)
     ground = survey(after)
     _check_local(ground, resource)
-    _check_instances(after, resource)
+    check_instances(after, resource)
     members = group_of(after, name)
     _check_group(ground, resource, members)
     _check_tree(after, name)
@@ -51,10 +51,6 @@ def _check_readers(view: View, resource: Resource) -> None:
         old = {record.server for record in view.incarnations.values() if record.life not in PROVEN and not record.types_anywhere}
         if old:
             raise Declined(20583, ", ".join(sorted(old)))
-    if resource.several:
-        old = {record.server for record in view.incarnations.values() if record.life not in PROVEN and not record.knows_instances}
-        if old:
-            raise Declined(20642, ", ".join(sorted(old)))
 
 
 # --- what contradicts itself ----------------------------------------------------------------------------------------
@@ -74,8 +70,12 @@ def _check_local(ground: Ground, resource: Resource) -> None:
             raise Declined(20580, resource.name, why)
 
 
-def _check_instances(view: View, resource: Resource) -> None:
-    """What must stand beside another resource has no more instances than that; and exclusion is between resources that have one."""
+def check_instances(view: View, resource: Resource) -> None:
+    """Every daemon knows of several instances; what must stand beside another resource has no more of them than that; and exclusion is
+    between resources that have one."""
+    old = {record.server for record in view.incarnations.values() if record.life not in PROVEN and not record.knows_instances}
+    if resource.several and old:
+        raise Declined(20642, ", ".join(sorted(old)))
     for by, dependency in ((namer, each) for namer in _with_namers(view, resource) for each in namer.start):
         other = view.resources.get(ResourceName(dependency.entity))
         if other is None or dependency.is_type or not (by.several or other.several):
