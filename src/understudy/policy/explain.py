@@ -190,10 +190,14 @@ def _line(view: View, ruled: Standing, assignment: Assignment, tie: Tie | None) 
 
 def render(view: View, name: ResourceName, own: Own | None = None) -> list[str]:
     """The explanation as lines for a terminal; of a resource with several instances, of each."""
+    return [line for instance in instances_of(view, name) or (name,) for line in _render(view, instance, own)]
+
+
+def instances_of(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
+    """The instances that a resource shall have, if it is one that has several."""
     each = apart(view)
     siblings = each.resources[name].siblings if name in view.resources and not view.apart else ()
-    several = [instance for instance in siblings if not each.resources[instance].beyond]
-    return [line for instance in several or (name,) for line in _render(view, instance, own)]
+    return tuple(instance for instance in siblings if not each.resources[instance].beyond)
 
 
 def _render(view: View, name: ResourceName, own: Own | None) -> list[str]:

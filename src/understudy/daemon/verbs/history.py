@@ -76,6 +76,8 @@ async def explain_json(world: CommandContext, arguments: Arguments) -> str:
     """The same as JSON, and for `GET /v1/explain/NAME`."""
     name, known = _named(world, arguments), known_so(world)
     found = msgspec.to_builtins(policy_explain.explain(known.view, name, known.own))
+    if several := policy_explain.instances_of(known.view, name):
+        found["instances"] = [msgspec.to_builtins(policy_explain.explain(known.view, each, known.own)) for each in several]
     return json.dumps({**found, "conditions": conditions_json(known.conditions)})
 
 
