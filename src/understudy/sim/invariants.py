@@ -94,10 +94,12 @@ def _same_life(after: Assignment, other: Assignment) -> bool:
 
 
 def started_as(truth: "Truth", machine: "Machine", request: ActionRequest) -> ResourceName:
-    """The instance of which a start is: that which was given to the server under this epoch."""
+    """The instance of which a start is: that which was given to the server under this epoch, last if it was more than one, as after the
+    registry went back."""
     incarnation = machine.incarnation()
-    names = (name for name, epoch, whose in truth.allowed if epoch == request.epoch and whose == incarnation)
-    return next((name for name in names if registered_name(name) == request.resource), request.resource)
+    given = {name: until for (name, epoch, whose), until in truth.allowed.items() if epoch == request.epoch and whose == incarnation}
+    names = [name for name in given if registered_name(name) == request.resource]
+    return max(names, key=given.__getitem__, default=request.resource)
 
 
 def nothing_is_killed_by_a_leave(truth: "Truth", machine: "Machine") -> str | None:
