@@ -147,7 +147,7 @@ def test_what_has_several_instances_is_not_judged() -> None:
     found = drill(replace(front, runs_on={ResourceName("web"): ServerName("ctr2")}), losses=1)
 
     assert [(shown.resource, shown.safe) for shown in found.rows] == [("front", True)]
-    assert found.not_judged["web"] == "it has several instances, and goes on as long as one of them does"
+    assert found.not_judged[ResourceName("web")] == "it has several instances, and goes on as long as one of them does"
 
 
 def test_a_home_where_it_may_not_be_any_more_is_not_insisted_on() -> None:

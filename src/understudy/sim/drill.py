@@ -123,8 +123,8 @@ def drill(intent: Intent, *, losses: int = LOSSES, assumed_start_s: float = ASSU
         idle = {name: _why(view, name, down) for name in wanted(view) if name in down}
     planned = plan(intent.servers, losses)
     found = list(each(lose, [(intent, loss, assumed_start_s) for loss in planned]))
-    judged = set(wanted(view))
-    rows = [_row(home, found, start_s(intent, view.resources[home.resource], assumed_start_s)) for home in homes(view) if home.resource in judged]
+    judged = [home for home in homes(view) if home.resource in wanted(view)]
+    rows = [_row(home, found, start_s(intent, view.resources[home.resource], assumed_start_s)) for home in judged]
     return Drill(
         rows=tuple(replace(row, seen=row.resource in intent.start_s, idle=idle.get(row.resource, "")) for row in rows),
         not_judged=_not_judged(view),
