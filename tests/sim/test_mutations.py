@@ -129,6 +129,7 @@ ROWS = (
     MutationRow(
         mutations.go_on_deciding_when_deposed, "S7", 40, world(members=3, commands=300, slow_registry=0.3), seconds=10, costly=True
     ),
+    MutationRow(mutations_instances.let_other_instances_change, "S7", 3, world(several=1.0, power=60)),
     # S1, of instances
     MutationRow(mutations_instances.give_one_server_two_instances, "S1", 3, world(several=1.0)),
     MutationRow(mutations_instances.give_a_server_what_it_has_not_released, "S1", 20, world(several=1.0, groups=3, commands=200)),

@@ -325,7 +325,7 @@ def _rests_on_enough(truth: "Truth", written: "Written", write: Write, condition
     head, slash, rest = write.key.partition("/")
     match head + slash:
         case keys.ASSIGNMENT:
-            return decides or (own in conditions and _releases(truth, written, write))
+            return (decides and _knows_the_others(truth, write, conditions)) or (own in conditions and _releases(truth, written, write))
         case keys.INCARNATION:
             return decides or write.key == own
         case keys.BEAT | keys.REQUEST:
@@ -338,6 +338,14 @@ def _rests_on_enough(truth: "Truth", written: "Written", write: Write, condition
             return own in conditions and _alive(truth, written)
         case _:
             return True  # the cluster's creation: on condition that nothing is there
+
+
+def _knows_the_others(truth: "Truth", write: Write, conditions: set[str]) -> bool:
+    """What an instance of several is given rests on what all others have."""
+    name = ResourceName(write.key.partition("/")[2])
+    base = registered_name(name)
+    others = (other for other in truth.assignments if registered_name(other) == base)
+    return write.value is None or base not in truth.most or all(keys.assignment(other) in conditions for other in others)
 
 
 def a_group_moves_in_one_commit(written: "Written") -> str | None:
