@@ -373,6 +373,8 @@ WORDS: dict[int, str] = {
     20711: "{} to add, {} to change, {} to remove. Nothing was changed: {} does it.",
     20712: "Not in {}, and left as it is (--prune removes it): {}",
     20713: "Registered, and not started: {}",
+    20715: "{} was not applied: what had to be stopped for it did not stop. What was done before that stays; understudy plan "
+    "shows what is left.",
     20714: "'{}' is removed, and stopped before that where it may run: {}",
     20067: "The request for '{}' could not be fulfilled: {}",
     20540: "The value '{}' of attribute '{}' is not supported, only its default '{}' is: {}.",

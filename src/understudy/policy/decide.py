@@ -66,8 +66,7 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
     if orphans := _orphans(view, part.strangers):
         steps.append(orphans)
     # 4. requests about resources that are gone
-    stale = tuple(request.id for request in view.requests if not any(name in view.resources for name in request.resources))
-    if stale:
+    if stale := _unanswerable(view):
         steps.append(Step(fulfilled=stale))
     # 5. incarnations that are over, once no assignment rests on the proof of it
     if forgotten:
@@ -175,6 +174,13 @@ def _end_of_recovery(view: View) -> Step:
     cause = "every server has reported what it runs, or is proved gone; what runs belongs to where it runs"
     note = Note(kind=REGISTRY_RECOVERED, cause=cause)
     return Step(cluster=replace(view.cluster, recovering=False), notes=(note,))
+
+
+def _unanswerable(view: View) -> tuple[str, ...]:
+    """Requests of which no resource is registered any more. Of thousands nearly all are known by their first."""
+    resources = view.resources
+    doubtful = [request for request in view.requests if not request.resources or request.resources[0] not in resources]
+    return tuple(request.id for request in doubtful if not any(name in resources for name in request.resources))
 
 
 def _orphans(view: View, strangers: Collection[ResourceName]) -> Step:

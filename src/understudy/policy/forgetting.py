@@ -55,8 +55,8 @@ def left_of_removed(view: View) -> Step:
 
 
 def _deleted(view: View, among: Collection[ResourceName]) -> tuple[ResourceName, ...]:
-    asked = {name for request in view.requests for name in request.resources}
-    return tuple(sorted(name for name in among if not _is_registered(view, name) and name not in asked and _is_nobodys(view, name)))
+    found = [name for name in among if not _is_registered(view, name) and _is_nobodys(view, name)]
+    return tuple(sorted(name for name in found if not view.requests_about(name)))
 
 
 def _is_registered(view: View, name: ResourceName) -> bool:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 from understudy.model.cardinality import apart
 from understudy.model.failures import unavailable
-from understudy.model.maps import KEPT, differing
+from understudy.model.maps import KEPT, differing, is_near
 from understudy.model.membership import pools_now
 from understudy.model.namers import Trait, with_trait
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName, registered_name
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State, Target
 from understudy.model.types import descent
-from understudy.model.view import Assignment, IncarnationRecord, Request, View
+from understudy.model.view import Assignment, IncarnationRecord, Request, Requests, View
 from understudy.policy.eras import remembered
 
 
@@ -30,7 +30,7 @@ class Ground:
     rivals: Mapping[ResourceName, frozenset[ResourceName]]
     """Which exclude each other, whichever of the two says so."""
     requests: Mapping[ResourceName, tuple[Request, ...]]
-    """Under the first resource of each that is still registered: its group settles it."""
+    """Under each resource that they name."""
     owners: dict[ResourceName, ServerName]
     """Which server's present incarnation owns a resource. With `loads` the one thing that moves while a decision is made: groups that are
     settled later see where the earlier ones went."""
@@ -90,6 +90,11 @@ class Ground:
         looked = self.looked.get(server)
         return looked is not None and looked.get(resource.registered) == resource.uid
 
+    def to_settle(self, name: ResourceName) -> tuple[Request, ...]:
+        """Requests that the group of this resource settles: it is the first of theirs that is still registered."""
+        about, resources = self.requests.get(name, ()), self.view.resources
+        return tuple(request for request in about if next((other for other in request.resources if other in resources), None) == name)
+
     def settle(self, assignments: Iterable[Assignment]) -> None:
         """Count these assignments from now on instead of the View's."""
         for assignment in assignments:
@@ -117,6 +122,10 @@ class _Owned:
     def is_of(self, view: View) -> bool:
         return self.assignments is view.assignments and self.resources is view.resources and self.incarnations is view.incarnations
 
+    def is_near(self, view: View) -> bool:
+        """Whether it is known how its maps differ from those of a View."""
+        return is_near(self.assignments, view.assignments) and is_near(self.resources, view.resources)
+
     def after(self, view: View) -> "_Owned":
         """The same of another View with these incarnations."""
         owners, loads, present = dict(self.owners), dict(self.loads), view.present()
@@ -139,7 +148,9 @@ def _owned(view: View) -> _Owned:
         if known.is_of(view):
             return known
     blank = _Owned({}, {}, view.incarnations, {}, {})
-    found = next((known for known in _counted if known.incarnations is view.incarnations), blank).after(view)
+    alike = [known for known in _counted if known.incarnations is view.incarnations]
+    # a command has also asked about the View that a change would lead to, of which the next one did not come
+    found = next((known for known in alike if known.is_near(view)), alike[0] if alike else blank).after(view)
     _counted[:] = [found, *_counted[: KEPT - 1]]
     return found
 
@@ -236,11 +247,12 @@ def rivals_of(view: View, by_type: Mapping[str, tuple[ResourceName, ...]] | None
     return {name: frozenset(rivals) for name, rivals in pairs.items()}
 
 
-def requests_of(view: View) -> dict[ResourceName, tuple[Request, ...]]:
-    """Under the first resource of each that is still registered."""
+def requests_of(view: View) -> Mapping[ResourceName, tuple[Request, ...]]:
+    """Under each resource that they name; in a View of the mirror's that is known, also of thousands."""
+    if isinstance(view.requests, Requests):
+        return view.requests.by_resource
     found: dict[ResourceName, tuple[Request, ...]] = {}
     for request in view.requests:
-        name = next((resource for resource in request.resources if resource in view.resources), None)
-        if name is not None:
+        for name in dict.fromkeys(request.resources):
             found[name] = (*found.get(name, ()), request)
     return found

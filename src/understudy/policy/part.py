@@ -109,7 +109,7 @@ class DecisionParts:
             view=view,
             by_type=ground.by_type if resources_alike else ResourcesByType(view),
             rivals=ground.rivals if resources_alike or not (ground.rivals or self._watchful) else rivals_of(view),
-            requests=ground.requests if resources_alike and before.requests is view.requests else requests_of(view),
+            requests=ground.requests if before.requests is view.requests else requests_of(view),
             looked=ground.looked if before.looks is view.looks else looked_of(view, ground.present),
             remembered=remembered(view),
         )

@@ -45,7 +45,7 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
     waiting = {name for name in members if _wanted(ground, name) and _waits_for_looks(ground, held[name])}
     waiting |= {name for name in members if must_wait(ground.view, name)}
     wanted = [name for name in members if _wanted(ground, name) and name not in waiting]
-    asked = [request for name in members for request in ground.requests.get(name, ())]
+    asked = [request for name in members for request in ground.to_settle(name)]
     requests = [request for request in asked if not waiting & set(request.resources)]
     after = dict(held)
     notes: list[Note]

@@ -23,6 +23,8 @@ from understudy.policy.groups import group_of
 GRACE_S = 3.0
 """How long the last lines of the history are waited for once the View says that all is settled. Each server writes its own, when it can;
 what has happened by its reports has a line to come, so that nothing is waited for that there is not."""
+JUDGED_A_SECOND = 500
+"""So many of those that are waited for, though nothing of them has changed: what they wait for may have."""
 FEW = 64
 """So many that are waited for are all judged at every change."""
 SLACK_S = 30.0
@@ -165,7 +167,8 @@ async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress
     while True:
         # Of many, only those that still wait are judged when something of them has changed, and now and then; once none does, all are.
         changed, seen = world.mirror.changes(seen), world.mirror.version
-        if changed is None or len(waiting) <= FEW or clock.monotonic() - all_judged_at >= LOOK_EVERY_S:
+        all_due_s = LOOK_EVERY_S * max(1.0, len(waiting) / JUDGED_A_SECOND)
+        if changed is None or len(waiting) <= FEW or clock.monotonic() - all_judged_at >= all_due_s:
             changed, all_judged_at = None, clock.monotonic()
         asked = tuple(waiting) if changed is None else tuple(name for name in (*changed, *progress.unstoppable) if name in waiting)
         for name in set(asked).difference(_with(Verdict.PENDING, watch, progress, view, asked)):
