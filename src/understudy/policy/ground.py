@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from understudy.model.cardinality import apart
 from understudy.model.failures import unavailable
 from understudy.model.maps import KEPT, differing, is_near
 from understudy.model.membership import pools_now
 from understudy.model.namers import Trait, with_trait
-from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName, registered_name
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State, Target
 from understudy.model.types import descent
@@ -76,8 +77,8 @@ class Ground:
         )
 
     def meant(self, dependency: Dependency) -> tuple[ResourceName, ...]:
-        """The resources that a dependency names, one by one or by type."""
-        return self.by_type.get(dependency.entity, ()) if dependency.is_type else (ResourceName(dependency.entity),)
+        """The resources that a dependency names, one by one or by type; of one with several instances, all of them."""
+        return self.by_type.get(dependency.entity, ()) if dependency.is_type else instances_named(self.view.resources, dependency.entity)
 
     def online_here(self, resource: ResourceName, server: ServerName) -> bool:
         """Whether the server's present incarnation reports the resource ONLINE (or INTERMEDIATE)."""
@@ -87,7 +88,7 @@ class Ground:
     def has_looked(self, server: ServerName, resource: Resource) -> bool:
         """S6: whether the server's newest incarnation has checked this very resource."""
         looked = self.looked.get(server)
-        return looked is not None and looked.get(resource.name) == resource.uid
+        return looked is not None and looked.get(resource.registered) == resource.uid
 
     def to_settle(self, name: ResourceName) -> tuple[Request, ...]:
         """Requests that the group of this resource settles: it is the first of theirs that is still registered."""
@@ -154,6 +155,12 @@ def _owned(view: View) -> _Owned:
     return found
 
 
+def instances_named(resources: Mapping[ResourceName, Resource], entity: str) -> tuple[ResourceName, ...]:
+    """What the name of a resource means where each instance is one."""
+    resource = resources.get(ResourceName(entity))
+    return (resource.siblings if resource is not None else ()) or (ResourceName(entity),)
+
+
 def load_of(resources: Mapping[ResourceName, Resource], name: ResourceName, server: ServerName) -> int:
     """LOAD of a resource on a server; 0 of what is registered no more."""
     resource = resources.get(name)
@@ -167,7 +174,8 @@ def is_wanted(view: View, name: ResourceName) -> bool:
 
 
 def survey(view: View) -> Ground:
-    """Look the View over once."""
+    """Look the View over once; in the Ground's each instance is a resource."""
+    view = apart(view)
     present, owned = view.present(), _owned(view)
     by_type = ResourcesByType(view)
     return Ground(
@@ -231,8 +239,9 @@ def rivals_of(view: View, by_type: Mapping[str, tuple[ResourceName, ...]] | None
         for dependency in resource.start:
             if dependency.kind is not DependencyKind.EXCLUSION:
                 continue
-            for name in by_type.get(dependency.entity, ()) if dependency.is_type else (ResourceName(dependency.entity),):
-                if name != resource.name:
+            named = by_type.get(dependency.entity, ()) if dependency.is_type else instances_named(view.resources, dependency.entity)
+            for name in named:
+                if registered_name(name) != resource.registered:
                     pairs.setdefault(resource.name, set()).add(name)
                     pairs.setdefault(name, set()).add(resource.name)
     return {name: frozenset(rivals) for name, rivals in pairs.items()}

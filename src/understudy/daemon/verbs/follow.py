@@ -13,7 +13,8 @@ from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import RUNNING
 from understudy.intent.verdicts import Judge, Verdict, stuck
 from understudy.model import events
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.cardinality import apart
+from understudy.model.names import ResourceName, ServerName, registered_name
 from understudy.model.resource import Resource
 from understudy.model.state import State
 from understudy.model.view import Event, View
@@ -143,12 +144,17 @@ def deadline(resources: Iterable[Resource], servers: int) -> float:
 
 
 async def _print(world: CommandContext, watch: Watch, progress: CommandProgress) -> None:
-    about = watch.about | set(watch.names)
+    about = _registered(watch)
     async for revision, event in world.mirror.events(watch.since):
         progress.printed = max(progress.printed, revision)
         if event.resource in about:
             world.progress(lines(event))
             progress.take(event)
+
+
+def _registered(watch: Watch) -> frozenset[ResourceName]:
+    """Of which resources the history speaks: all that happens is said of a whole one."""
+    return frozenset(map(registered_name, watch.about.union(watch.names)))
 
 
 async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress) -> Settled:
@@ -182,14 +188,24 @@ async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress
 
 def _with(verdict: Verdict, watch: Watch, progress: CommandProgress, view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The names on which the verdict is this one. What cannot be stopped fails, and with it whatever has to move with it."""
-    unmovable = {member for name in progress.unstoppable if name in watch.wanted for member in group_of(view, name)}
+    view = apart(view)
+    unmovable = {member for name in watch.names if _is_unstoppable(view, name, progress) for member in group_of(view, name)}
     return tuple(name for name in names if (Verdict.FAILED if name in unmovable else watch.judge(view, name)) is verdict)
+
+
+def _is_unstoppable(view: View, name: ResourceName, progress: CommandProgress) -> bool:
+    """The history speaks of a whole resource: of several instances it is that which is UNKNOWN."""
+    if registered_name(name) not in progress.unstoppable:
+        return False
+    resource = view.resources.get(name)
+    several = resource is not None and bool(resource.siblings)
+    return not several or any(stuck(view, name, server) for server in view.reports.get(name, {}))
 
 
 async def _last_lines(watch: Watch, progress: CommandProgress, view: View, failed: Iterable[ResourceName], *, well: bool) -> None:
     """The state may be known before its line is: wait for the line, but not for long (what was adopted has none)."""
     expected = set(_to_come(watch, view)) if watch.before is not None and well else set()
-    for name in failed:
+    for name in map(registered_name, failed):
         for server in view.reports.get(name, {}):
             if stuck(view, name, server):
                 expected.add((events.UNRECOVERABLE, name, server))
@@ -208,7 +224,7 @@ def _to_come(watch: Watch, view: View) -> Iterator[ActionSeen]:
     """Starts and stops that have happened since, by what the servers report: each has a line in the history, or will have one."""
     before = watch.before
     assert before is not None, "the caller has asked"
-    for name in watch.about | set(watch.names):
+    for name in _registered(watch):
         for server in sorted({*view.reports.get(name, {}), *before.reports.get(name, {})}):
             was, now = before.report(name, server), view.report(name, server)
             same = was is not None and now is not None and was.incarnation == now.incarnation
