@@ -55,7 +55,7 @@ def _may_depend(view: View, resource: Resource, server: ServerName) -> bool:
     for other in view.resources.values():
         if other is resource or not (_names(resource, DependencyKind.EXCLUSION, other.name) or _excludes(other, resource)):
             continue
-        there = other.name in held or _state(view, other.name, server) in (State.ONLINE, State.INTERMEDIATE)
+        there = other.name in held or _state(view, other.name, server) in (State.ONLINE, State.INTERMEDIATE, State.UNKNOWN)
         moves = other.name in view.targets and _state(view, other.name, server) is not State.UNKNOWN
         if _unknown(view, other, server) or (there and not (_preempts(resource, other) and moves)):
             return False

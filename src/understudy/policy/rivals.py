@@ -34,7 +34,13 @@ def rival_of(ground: Ground, resource: Resource, server: ServerName) -> Reason |
 
 
 def _is_there(ground: Ground, server: ServerName, name: ResourceName) -> bool:
-    return ground.holds(server, name) or ground.online_here(name, server)
+    """What was found there and is UNKNOWN becomes the server's in this very decision, as what was found running does."""
+    return ground.holds(server, name) or ground.online_here(name, server) or _is_unknown(ground, name, server)
+
+
+def _is_unknown(ground: Ground, name: ResourceName, server: ServerName) -> bool:
+    report = ground.view.report(name, server)
+    return report is not None and report.incarnation == ground.incarnation(server) and report.state is State.UNKNOWN
 
 
 def displaced(ground: Ground, resource: Resource, server: ServerName) -> int:
@@ -71,11 +77,9 @@ def _failed_there(ground: Ground, name: ResourceName, server: ServerName) -> boo
 def _can_be_stopped(ground: Ground, name: ResourceName, server: ServerName) -> bool:
     """Not what is UNKNOWN there, nor what nobody ever asked the cluster about, nor what is disabled (what runs goes on, as long as its
     TARGET is ONLINE): nobody waits for that."""
-    report = ground.view.report(name, server)
-    stuck = report is not None and report.incarnation == ground.incarnation(server) and report.state is State.UNKNOWN
     resource = ground.view.resources.get(name)
     goes_on = resource is not None and not resource.enabled and ground.view.target(name) is Target.ONLINE
-    return name in ground.view.targets and not stuck and not goes_on
+    return name in ground.view.targets and not _is_unknown(ground, name, server) and not goes_on
 
 
 def _has_no_server(ground: Ground, name: ResourceName) -> bool:
