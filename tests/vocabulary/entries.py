@@ -8,14 +8,23 @@ from collections.abc import Iterator
 from understudy.cli import appvipcfg, crsctl, understudy
 from understudy.cli.options import HELP, VERSION, Command, take_place
 from understudy.kinds.catalogue import built_in_types
-from understudy.model import pools
+from understudy.model import categories, pools
 from understudy.model.attributes import ATTRIBUTES, READ_ONLY, SPECIAL
 from understudy.model.dependencies import MODIFIERS, SUFFIXES
 from understudy.model.filters import OPERATORS
 
 PROGRAMS = ("crsctl", "appvipcfg", "understudy")
 _SHORT = {"START_DEPENDENCIES": "START", "STOP_DEPENDENCIES": "STOP"}
-PREFIXES = (*(f"{program} " for program in PROGRAMS), "attribute ", "pool attribute ", "START ", "STOP ", "filter ", "type ")
+PREFIXES = (
+    *(f"{program} " for program in PROGRAMS),
+    "attribute ",
+    "pool attribute ",
+    "category attribute ",
+    "START ",
+    "STOP ",
+    "filter ",
+    "type ",
+)
 """What begins so is an entry; everything else that a row is about is a few words."""
 
 
@@ -40,6 +49,7 @@ def _entries() -> Iterator[tuple[str, str]]:
     yield from ((f"attribute {name}", name) for name in {**ATTRIBUTES, **SPECIAL})
     yield from ((f"attribute {name}", name) for name in READ_ONLY)
     yield from ((f"pool attribute {name}", name) for name in pools.ATTRIBUTES)
+    yield from ((f"category attribute {name}", name) for name in categories.ATTRIBUTES)
     yield from ((f"filter {operator}", f" {operator} ") for operator in OPERATORS)
     yield from ((f"type {built_in.name}", built_in.name) for built_in in built_in_types())
     for (which, kind), modifiers in MODIFIERS.items():

@@ -8,6 +8,7 @@ a rule looks at more than a group, those groups are always in it.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from understudy.model.categories import category_members
 from understudy.model.namers import NOBODY, Trait, namers, with_trait
 from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import DependencyKind, Resource
@@ -26,7 +27,7 @@ class DecisionPart:
 
     ground: Ground
     groups: tuple[tuple[ResourceName, ...], ...]
-    """In order of their first names."""
+    """In the order in which they are settled: `_in_order`."""
     strangers: Collection[ResourceName]
     """Names that are assigned or reported, among them all that are not registered."""
     most: int | None = None
@@ -35,18 +36,17 @@ class DecisionPart:
     """The groups of the decisions after it."""
 
     def bounded(self, ended: Collection[IncarnationRecord] = ()) -> "DecisionPart":
-        """With no more groups than may be: first those of which something is, or was, with who is gone, or is `ended` from now on."""
-        if self.most is None or len(self.groups) <= self.most:
-            return self
-        gone = {record.incarnation for record in ended}
-        ordered = sorted(self.groups, key=lambda members: not _stranded(self.ground.view, members, gone))
-        return replace(self, groups=tuple(sorted(ordered[: self.most])), later=tuple(ordered[self.most :]))
+        """With no more groups than may be, in their order. `ended`: who is gone from now on."""
+        ordered = _in_order(self.ground.view, self.groups, {record.incarnation for record in ended})
+        if self.most is None:
+            return replace(self, groups=ordered)
+        return replace(self, groups=ordered[: self.most], later=ordered[self.most :])
 
     def wanting(self, view: View, names: Collection[ResourceName]) -> "DecisionPart":
         """The same of a View in which these are wanted from now on: their groups are gone through as well."""
         found = {name for members in self.groups for name in members}
         more = _groups_of(view, (name for name in names if name not in found))
-        groups = tuple(sorted({*self.groups, *more})) if more else self.groups
+        groups = _in_order(view, {*self.groups, *more}) if more else self.groups
         later = tuple(members for members in self.later if members not in more)
         return replace(self, ground=replace(self.ground, view=view), groups=groups, later=later)
 
@@ -132,6 +132,14 @@ class DecisionParts:
         (self._strangers.add if stranger else self._strangers.discard)(name)
 
 
+def _in_order(
+    view: View, found: Iterable[tuple[ResourceName, ...]], gone: Collection[Incarnation] = ()
+) -> tuple[tuple[ResourceName, ...], ...]:
+    """First those of which something is, or was, with who is gone: they may be down; each of the two by name. The order is the same whether
+    all are decided about at once or some later, for who is settled first takes the place that another would have had as well."""
+    return tuple(sorted(found, key=lambda members: (not _stranded(view, members, gone), members)))
+
+
 def _stranded(view: View, members: Iterable[ResourceName], gone: Collection[Incarnation]) -> bool:
     """Whether one of them may be running where the incarnation is not alive any more."""
     held = (view.assignments[name].holders for name in members if name in view.assignments)
@@ -141,7 +149,7 @@ def _stranded(view: View, members: Iterable[ResourceName], gone: Collection[Inca
 def _alike(before: View, view: View) -> bool:
     """Whether the two differ in nothing that decisions about all groups go by."""
     same = before.incarnations is view.incarnations and before.pools is view.pools and before.types is view.types
-    same = same and before.servers is view.servers
+    same = same and before.servers is view.servers and category_members(before) is category_members(view)
     return same and _cluster(before) == _cluster(view) and before.unable is view.unable and not (view.recovering or view.set_back)
 
 
