@@ -11,7 +11,7 @@ from cutting import exchange
 from policy.carried import carried_out
 from policy.strategies import views
 from policy.test_properties import LATER, memory_of
-from understudy.model.names import ResourceName, TypeName
+from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.state import Life, Target
 from understudy.model.view import Assignment, Definition, Holder, IncarnationRecord, Look, Report, Request, TargetRecord, View
@@ -161,12 +161,12 @@ def test_who_lost_its_server_has_the_first_choice_also_where_all_are_decided_abo
     (incarnation, record), gone = next(iter(view.incarnations.items())), Holder(server="ctr3", incarnation="i3", epoch=1)  # type: ignore[arg-type]
     lives = {
         incarnation: record,
-        "i2": replace(record, server="ctr2", incarnation="i2"),
-        "i3": replace(record, server=gone.server, incarnation=gone.incarnation, life=Life.FENCED),
+        Incarnation("i2"): replace(record, server=ServerName("ctr2"), incarnation=Incarnation("i2")),
+        gone.incarnation: replace(record, server=gone.server, incarnation=gone.incarnation, life=Life.FENCED),
     }
     looks = {each.server: replace(view.looks[record.server], server=each.server, incarnation=each.incarnation) for each in lives.values()}
     down = Assignment(resource=second, epoch=1, owner=gone, holders=(gone,))
-    view = replace(view, incarnations=lives, looks=looks, assignments={second: down})  # type: ignore[arg-type]
+    view = replace(view, incarnations=lives, looks=looks, assignments={second: down})
 
     found = [_settled(view, most)[0].assignments for most in (None, 1)]
 
