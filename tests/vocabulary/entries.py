@@ -2,6 +2,8 @@
 of a filter, every type. Read from the product, so that nothing new comes in without one.
 """
 
+import argparse
+import functools
 import shlex
 from collections.abc import Iterator
 
@@ -29,12 +31,35 @@ PREFIXES = (
 
 
 def commands() -> dict[str, Command]:
-    """Every command that asks a daemon, by its title. Those that make a cluster or a lab have tests of their own."""
+    """Every command that asks a daemon, by its title."""
     found = [command for verb in crsctl.VERBS for command in crsctl.load(verb).values()]
     found += appvipcfg.COMMANDS.values()
     for name in understudy.ASKING:
         found += __import__(f"understudy.cli.understudy.{name}", fromlist=["COMMANDS"]).COMMANDS.values()
     return {command.title: command for command in found}
+
+
+@functools.cache
+def parsed() -> dict[str, frozenset[str]]:
+    """Every command of understudy that has a parser of its own, by its title, with its options."""
+    files = {"cluster": sorted({*understudy.PARSED.values()}), "demo openstack": ["demo_openstack"]}
+    files |= {name: [name] for name in understudy.OWN}
+    found: dict[str, frozenset[str]] = {}
+    for name, modules in files.items():
+        for module in modules:
+            parser = __import__(f"understudy.cli.understudy.{module}", fromlist=["_parser"])._parser()
+            found |= dict(_of_parser(f"understudy {name}", parser))
+    return found
+
+
+def _of_parser(title: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, frozenset[str]]]:
+    """It, or where it has commands of its own these."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in below:
+        for name, subcommand in action.choices.items():
+            yield from _of_parser(f"{title} {name}", subcommand)
+    if not below:
+        yield title, frozenset(option for action in parser._actions for option in action.option_strings if option not in HELP)
 
 
 def entries() -> dict[str, str]:
@@ -46,6 +71,9 @@ def _entries() -> Iterator[tuple[str, str]]:
     for title, command in commands().items():
         yield title, ""
         yield from ((f"{title} {option}", option) for option in command.options)
+    for title, options in parsed().items():
+        yield title, ""
+        yield from ((f"{title} {option}", option) for option in options)
     yield from ((f"attribute {name}", name) for name in {**ATTRIBUTES, **SPECIAL})
     yield from ((f"attribute {name}", name) for name in READ_ONLY)
     yield from ((f"pool attribute {name}", name) for name in pools.ATTRIBUTES)
@@ -61,12 +89,12 @@ def _entries() -> Iterator[tuple[str, str]]:
 
 
 def title_of(line: str) -> str:
-    """The title of the command that a line gives; empty: it is none that asks a daemon."""
+    """The title of the command that a line gives; empty: it is none."""
     program, *words = shlex.split(line)
     words, _, _ = take_place(words)
     if program == "crsctl":
         words = crsctl.in_full(words)
-    known = commands()
+    known = {*commands(), *parsed()}
     candidates = [" ".join([program, *words[:count]]) for count in (2, 1)]
     return next((candidate for candidate in candidates if candidate in known), "")
 
