@@ -85,9 +85,7 @@ def admitted(found: JoinTerms, places: SetupPlaces) -> list[NewFile]:
     settings = found.settings
     key, csr = new_request(settings.server)
     has_member = _has_member(settings)
-    answer = found.issuer.ask(
-        JoinRequest(secret=found.secret.hex(), server=settings.server, csr=csr, has_member=has_member), found.source
-    )
+    answer = found.issuer.ask(JoinRequest(secret=found.secret.hex(), server=settings.server, csr=csr, has_member=has_member), found.source)
     if why := _unusable(answer, key, found):
         raise Refused(words(20282, found.issuer.named, why), code=20282)
     keys = KeyFiles(places.keys)

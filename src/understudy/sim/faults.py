@@ -488,6 +488,7 @@ HAPPENS: Mapping[str, Callable[[Faults, Fault, Picks], None]] = {
     "restores": Faults._restore,
     "rotations": Faults._rotate,
     "instances": lambda faults, _, picks: instances.come_and_go(faults.world, NETWORK, picks, faults._undo_later),
+    "asked_actions": lambda faults, _, picks: instances.ask_for_action(faults.world, picks, faults.drawn.names),
     "moved_servers": lambda faults, _, picks: instances.between_pools(faults.world, picks, ("Free", FLOATING)),
     "voter_changes": Faults._change_voters,
 }

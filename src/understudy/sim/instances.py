@@ -1,6 +1,6 @@
 """Operators who stop a local resource on one server, with what stands on it, and start it again later; or move a server between pools.
 
-Called by `sim/faults.py`.
+Or who have an action of a script's own run. Called by `sim/faults.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,3 +45,10 @@ def between_pools(world: World, picks: Numbers, pools: Sequence[str]) -> None:
     server, pool = picks.any_of(list(world.machines)), picks.any_of(pools)
     if not world.hub.away:
         world.tries(lambda: world.relocate_server(server, pool))
+
+
+def ask_for_action(world: World, picks: Numbers, names: Sequence[str]) -> None:
+    """`crsctl request action`, where it runs and has one."""
+    if names and not world.hub.away:
+        name = picks.any_of(names)
+        world.tries(lambda: world.request_action(name))

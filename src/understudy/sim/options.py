@@ -80,6 +80,8 @@ class Options:
     """Chance that a resource has AUTO_START, INSTANCE_FAILOVER, FAILOVER_DELAY, ... other than by default."""
     categories: float = 0.0
     """Chance that a group may run only on servers of a category; operators say now and then who is of it."""
+    asked_actions: float = 0.0
+    """Operators who have an action of a script's own run; the scripts are also called with delete and modify."""
     moved_servers: float = 0.0
     """Operators who move servers between top-level server pools; a group is placed by these."""
     operations: int = BOUND.operations
@@ -120,9 +122,9 @@ class Options:
     @staticmethod
     def of_seed(seed: int) -> "Options":
         """The same; in every other world the registry has members on the voters, in every third the voters change, in every third groups
-        have other kinds of dependency, in some servers are of categories, or are moved between pools, backups are restored, the guards' key
-        is exchanged, instances of the network are stopped one by one, or resources start elsewhere or later than by default. (Apart from
-        `draw`, whose worlds tests know by seed.)"""
+        have other kinds of dependency, in some servers are of categories, or are moved between pools, scripts have actions of their own,
+        backups are restored, the guards' key is exchanged, instances of the network are stopped one by one, or resources start elsewhere or
+        later than by default. (Apart from `draw`, whose worlds tests know by seed.)"""
         drawn = Options.draw(seed)
         if dice(seed, "voters").random() < 1 / 3:
             drawn = replace(drawn, voter_changes=2.0)
@@ -130,6 +132,7 @@ class Options:
         drawn = replace(drawn, places=0.5) if dice(seed, "places").random() < 0.3 else drawn
         drawn = replace(drawn, kinds=0.5) if dice(seed, "dependencies").random() < 1 / 3 else drawn
         drawn = replace(drawn, categories=0.5) if dice(seed, "categories").random() < 0.25 else drawn
+        drawn = replace(drawn, asked_actions=3.0) if dice(seed, "asked actions").random() < 0.2 else drawn
         drawn = replace(drawn, moved_servers=1.0) if dice(seed, "moved servers").random() < 0.2 else drawn
         drawn = replace(drawn, restores=0.5) if dice(seed, "backups").random() < 0.2 else drawn
         drawn = replace(drawn, rotations=1.0) if dice(seed, "keys").random() < 0.25 else drawn

@@ -8,7 +8,7 @@ from random import Random
 
 from understudy.model.names import ResourceName
 from understudy.sim.chance import dice
-from understudy.sim.world import World
+from understudy.sim.world import OWN_ACTION, World
 
 SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     "single": (("db", ""),),
@@ -133,6 +133,8 @@ class Drawn:
             failures["stop_failure"] = dice(world.seed, f"stop failure of {name}").choice(("block", "block", "fence"))
             failures["intermediate_timeout"] = dice(world.seed, f"intermediate timeout of {name}").choice("0025")
             given = {**place, **_habits(luck), **_manners(world, name), **failures, "start_dependencies": needs, "stop_dependencies": stop}
+            if world.options.asked_actions:
+                given |= {"actions": OWN_ACTION, "entry_points": "delete modify"}
             world.define(name, **given)
             self._given[ResourceName(name)] = given
             members.append(ResourceName(name))

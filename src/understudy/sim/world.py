@@ -15,12 +15,14 @@ from understudy.daemon.written import conditions, records
 from understudy.errors import BadInput
 from understudy.executor.fake import FakeService
 from understudy.intent import categories, pools, resources
+from understudy.intent.asking import AskCommand, ask
 from understudy.intent.edit import Edit
 from understudy.intent.operator import Operator
 from understudy.intent.parts import in_parts
 from understudy.intent.placed import relocate as relocate_servers
 from understudy.intent.relocate import RelocateCommand, relocate
 from understudy.intent.resources import NewResource, ResourceChange
+from understudy.intent.rights import Identity
 from understudy.intent.servers import evict, leave
 from understudy.intent.start import StartCommand, start
 from understudy.intent.stop import stop
@@ -44,6 +46,8 @@ from understudy.sim.truth import Broken, Truth
 
 INTENT = (keys.RESOURCE, keys.TARGET, keys.POOL, keys.CATEGORY, keys.TYPE)
 """What operators alone write."""
+OWN_ACTION = "backup"
+"""What scripts can do besides, where a world has such."""
 STEP_S = 0.01
 """How often `until` looks."""
 
@@ -320,6 +324,11 @@ class World:
             return make(view, pool, given, operator, force=True).edit
 
         self.command(f"says that pool {name} is {' '.join(servers)}", decide)
+
+    def request_action(self, name: str) -> None:
+        """`crsctl request action`: the first of its own."""
+        command = AskCommand(action=OWN_ACTION, names=(ResourceName(name),))
+        self.command(f"asks for {OWN_ACTION} of {name}", lambda view, operator: ask(view, command, operator, Identity("root")).edit)
 
     def floating_pool(self, name: str) -> None:
         """`crsctl add serverpool`: one of the top, into which servers come as operators want them."""

@@ -217,9 +217,7 @@ def _keystone(
     return Keystone(AdminLogin(url=fill(api.url, facts), user=user, project=project, domain=domain, password=secrets[api.secret]))
 
 
-def site_and_grounds(
-    arguments: argparse.Namespace, servers: str = ""
-) -> "tuple[OpenstackSite, Catalogue, Mapping[str, ServerGround]]":
+def site_and_grounds(arguments: argparse.Namespace, servers: str = "") -> "tuple[OpenstackSite, Catalogue, Mapping[str, ServerGround]]":
     """For commands that need no secrets: the site, its release, and how each server is reached. `servers`: these, instead of a file's.
     BadInput."""
     from understudy.openstack.core.site import controllers_alone

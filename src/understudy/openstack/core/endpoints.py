@@ -44,9 +44,7 @@ def _wanted(endpoints: Sequence[WantedEndpoint]) -> Iterator[WantedValues]:
         yield WantedValues(place=f"service {endpoint.type}", values={"enabled": _YES}, made_with={"name": endpoint.name})
     for endpoint in endpoints:
         for interface, url in endpoint.urls.items():
-            yield WantedValues(
-                place=f"endpoint {endpoint.type} {interface} {endpoint.region}", values={"url": url, "enabled": _YES}
-            )
+            yield WantedValues(place=f"endpoint {endpoint.type} {interface} {endpoint.region}", values={"url": url, "enabled": _YES})
 
 
 def state_of(place: str, found: FoundEndpoints) -> PlaceState:

@@ -69,9 +69,7 @@ def _step(item: WantedRegistered, found: FoundRegistered) -> RegistryStep | None
         return RegistryStep(name=item.name, command=(*modify, _text(other)), undo=(*modify, _text(former)))
     if isinstance(item, WantedVip):
         make = (f"-network={item.network}", f"-ip={item.address}", f"-vipname={item.name}", "-user=root")
-        return RegistryStep(
-            name=item.name, command=("appvipcfg", "create", *make), undo=("appvipcfg", "delete", f"-vipname={item.name}")
-        )
+        return RegistryStep(name=item.name, command=("appvipcfg", "create", *make), undo=("appvipcfg", "delete", f"-vipname={item.name}"))
     of_type = ("-type", "cluster_resource") if isinstance(item, WantedResource) else ()
     return RegistryStep(
         name=item.name,
