@@ -75,7 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with Lab(options.name, services=(), packages=PEER_PACKAGES) as lab:
             lab.up(progress=_say)
             system.up(lab)
-            _run_theirs(lab, options.resources, options.interval)
+            many.register_theirs(lab, options.resources, options.interval)
+            lab.exec(lab.servers[0], ["crm_resource", "--wait", "--timeout=60"], check=False, timeout_s=90)
             rows += _measured("pacemaker", lab, options.seconds, _theirs(lab))
     about = {
         **machine(),
@@ -119,16 +120,6 @@ def _run_ours(lab: Lab, count: int, interval_s: int) -> None:
     many.install(lab)
     many.register(lab, [f"sleeper{number}" for number in range(count)], interval_s)
     lab.exec(lab.servers[0], ["crsctl", "start", "resource", "-all"], timeout_s=120)
-
-
-def _run_theirs(lab: Lab, count: int, interval_s: int) -> None:
-    primitives = "".join(
-        f'<primitive id="sleeper{number}" class="ocf" provider="pacemaker" type="Dummy"><operations>'
-        f'<op id="sleeper{number}-monitor" name="monitor" interval="{interval_s}s" timeout="20s"/></operations></primitive>'
-        for number in range(count)
-    )
-    lab.exec(lab.servers[0], ["cibadmin", "--replace", "--scope", "resources", "--xml-pipe"], input=f"<resources>{primitives}</resources>")
-    lab.exec(lab.servers[0], ["crm_resource", "--wait", "--timeout=60"], check=False, timeout_s=90)
 
 
 def _ours(lab: Lab) -> Pids:

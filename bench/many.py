@@ -1,6 +1,6 @@
 """Many resources in a lab: their action script, how they are registered all at once, and by one command.
 
-Used by `idle.py` and `scale.py`. A resource is a process that sleeps; its check is one line of shell.
+Used by `cli.py`, `idle.py` and `scale.py`. A resource is a process that sleeps; its check is one line of shell.
 """
 
 import json
@@ -84,3 +84,16 @@ def add_command(name: str, check_interval_s: int) -> list[str]:
     """`crsctl add resource` of one."""
     given = ",".join(f'{key}="{value}"' for key, value in attributes(check_interval_s).items())
     return ["crsctl", "add", "resource", name, "-type", "cluster_resource", "-attr", given]
+
+
+def register_theirs(lab: Lab, count: int, check_interval_s: int) -> None:
+    """The same with Pacemaker, of whose agents `Dummy` is the smallest: it makes a file. It starts all of them, as it does."""
+    primitives = "".join(
+        f'<primitive id="sleeper{number}" class="ocf" provider="pacemaker" type="Dummy"><operations>'
+        f'<op id="sleeper{number}-monitor" name="monitor" interval="{check_interval_s}s" timeout="20s"/></operations></primitive>'
+        for number in range(count)
+    )
+    first = lab.servers[0]
+    # constraints may not name what is gone
+    lab.exec(first, ["cibadmin", "--replace", "--scope", "constraints", "--xml-text", "<constraints/>"])
+    lab.exec(first, ["cibadmin", "--replace", "--scope", "resources", "--xml-pipe"], input=f"<resources>{primitives}</resources>")

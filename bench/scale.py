@@ -12,22 +12,32 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench import many
-from bench.growth import picture
+from bench.growth import BLUE, BROWN, GREEN, PURPLE, QUIET, RED, Curve, picture
 from bench.processes import exact_cpu_s, used
 from bench.report import machine
 
 from understudy.lab.lab import Lab
+from understudy.lab.plan import REGISTRY_PROCESS
 
 SERVICES = ("understudyd", "understudy-exec", "understudy-guard")
 _INTERVAL_S = 3600
 _WITHIN_S = 1800.0
 _LOOKS_S = 3.0
 """After the last command, for the looks of all servers."""
+_CURVES = (
+    ("register one", "register_one", BLUE),
+    ("CPU of that", "register_one_cpu", BROWN),
+    ("change one", "change_one", GREEN),
+    ("show all", "status", QUIET),
+    ("start all", "start_all", RED),
+    ("a server is lost", "lost_server", PURPLE),
+)
+"""What is drawn, which field of a row it is, and its colour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +54,8 @@ class SizeRow:
     """Of all processes of the cluster, for each such command."""
     status: float
     start_all: float | None = None
+    start_all_cpu: Mapping[str, float] = field(default_factory=dict)
+    """Of each service, on all servers, for that start; without the resources' own scripts."""
     lost_server: float | None = None
     """Until everything runs again that it ran."""
     daemon_mib: float = 0.0
@@ -70,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         Path(options.json).write_text(json.dumps({**about, "sizes": [asdict(row) for row in rows]}, indent=1) + "\n")
     if options.picture:
-        Path(options.picture).write_text(picture(rows))
+        Path(options.picture).write_text(_picture(rows))
     return 0
 
 
@@ -91,13 +103,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def table(rows: Sequence[SizeRow]) -> str:
     """Markdown: a row for each size, and how many times as long as the first each took."""
-    head = ["resources", "first looks", "register one", "its CPU", "change one", "status", "start all", "server lost", "MiB", "term"]
+    head = ["resources", "first looks", "register one", "its CPU", "change one", "status", "start all", "its CPU, each"]
+    head += ["server lost", "MiB", "term"]
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join('---:' for _ in head)} |"]
     for row in rows:
         figures = (
             f"{row.first_looks:.1f} s", f"{row.register_one * 1000:.0f} ms", f"{row.register_one_cpu * 1000:.0f} ms",
-            f"{row.change_one * 1000:.0f} ms", f"{row.status * 1000:.0f} ms", _seconds(row.start_all), _seconds(row.lost_server),
-            f"{row.daemon_mib:.0f}", f"{row.leaders}",
+            f"{row.change_one * 1000:.0f} ms", f"{row.status * 1000:.0f} ms", _seconds(row.start_all), _each(row),
+            _seconds(row.lost_server), f"{row.daemon_mib:.0f}", f"{row.leaders}",
         )  # fmt: skip
         lines.append(f"| {row.resources} | {' | '.join(figures)} |")
     return "\n".join(lines)
@@ -105,6 +118,19 @@ def table(rows: Sequence[SizeRow]) -> str:
 
 def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f} s"
+
+
+def _each(row: SizeRow) -> str:
+    return "" if row.start_all is None else f"{sum(row.start_all_cpu.values()) / row.resources * 1000:.1f} ms"
+
+
+def _picture(rows: Sequence[SizeRow]) -> str:
+    curves = [
+        Curve(title=title, ink=ink, points=[(row.resources, value) for row in rows if (value := getattr(row, name))])
+        for title, name, ink in _CURVES
+    ]
+    heading = "seconds, by the number of resources; a level line does not grow"
+    return picture(curves, title="What things cost with many resources", heading=heading)
 
 
 class _ScaleRun:
@@ -132,11 +158,12 @@ class _ScaleRun:
         self._until(lambda: self._looked() >= self._count, "every server has looked")
         change = [self._timed(["crsctl", "modify", "resource", name, "-attr", f"CHECK_INTERVAL={_INTERVAL_S + 60}"]) for name in names]
         status = statistics.median(self._timed(["sh", "-c", "crsctl stat res -t >/dev/null"]) for _ in range(3))
-        started, lost = self._start_and_lose() if start else (None, None)
+        started, used_for_it, lost = self._start_and_lose() if start else (None, {}, None)
         servers = self._lab.servers
         return SizeRow(
             resources=size, first_looks=looks, register_one=statistics.median(register), change_one=statistics.median(change),
-            register_one_cpu=cpu, status=status, start_all=started, lost_server=lost, leaders=self._leaders(), cpu=self._cpu(),
+            register_one_cpu=cpu, status=status, start_all=started, start_all_cpu=used_for_it, lost_server=lost,
+            leaders=self._leaders(), cpu=self._cpu(),
             daemon_mib=statistics.median(used(self._lab.service_pids(server, "understudyd")).memory_mib for server in servers),
         )  # fmt: skip
 
@@ -147,8 +174,10 @@ class _ScaleRun:
         self._until(lambda: self._looked() >= size, "every server has looked at everything")
         return time.monotonic() - began
 
-    def _start_and_lose(self) -> tuple[float, float]:
+    def _start_and_lose(self) -> tuple[float, dict[str, float], float]:
+        before = self._cpu()
         started = self._timed(["crsctl", "start", "resource", "-all"])
+        used_for_it = {service: round(cpu - before[service], 3) for service, cpu in self._cpu().items()}
         lost = self._lab.servers[-1]
         began = time.monotonic()
         self._lab.crash(lost)
@@ -157,7 +186,7 @@ class _ScaleRun:
         self._lab.boot(lost)
         self._lab.ready(120.0)
         self._timed(["crsctl", "stop", "resource", "-all", "-f"])
-        return started, took
+        return started, used_for_it, took
 
     def _timed(self, command: list[str]) -> float:
         began = time.monotonic()
@@ -193,15 +222,13 @@ class _ScaleRun:
         return int(leader["term"]) if isinstance(leader, dict) else 0
 
     def _cpu(self) -> dict[str, float]:
-        return {service: round(sum(cpu for name, cpu in self._used() if name == service), 2) for service in SERVICES}
+        """Of each service, on all hosts, until now."""
+        found = {service: sum(exact_cpu_s(self._lab.service_pids(server, service)) for server in self._lab.servers) for service in SERVICES}
+        registry = sum(exact_cpu_s(self._lab.service_pids(host, REGISTRY_PROCESS)) for host in self._lab.plan.registry_hosts)
+        return {service: round(cpu, 3) for service, cpu in {**found, REGISTRY_PROCESS: registry}.items()}
 
     def _cpu_s(self) -> float:
-        return sum(exact_cpu_s(self._lab.service_pids(server, service)) for server in self._lab.servers for service in SERVICES)
-
-    def _used(self) -> Iterator[tuple[str, float]]:
-        for server in self._lab.servers:
-            for service in SERVICES:
-                yield service, used(self._lab.service_pids(server, service)).cpu_s
+        return sum(self._cpu().values())
 
 
 def _say(text: str) -> None:

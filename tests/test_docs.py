@@ -20,6 +20,7 @@ from understudy.cli.understudy import (
     demo_openstack,
     lab,
     openstack,
+    replay,
     simulate,
 )
 from understudy.daemon import alerts
@@ -30,6 +31,7 @@ from understudy.model.explained import EXPLAINED
 from understudy.model.limits import derive
 from understudy.model.messages import OURS, number
 from understudy.model.messages import WORDS as MESSAGES
+from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
 from understudy.model.state import State, Target
 from understudy.policy.sentences import remedy, sentence
@@ -113,6 +115,7 @@ def helps() -> dict[str, str]:
         ("demo openstack", demo_openstack._parser()),
         ("lab", lab._parser()),
         ("openstack", openstack._parser()),
+        ("replay", replay._parser()),
         ("simulate", simulate._parser()),
     ):
         found |= parser_helps(f"understudy {name}", parser)
@@ -273,7 +276,7 @@ def test_every_reason_has_a_sentence(why: Why) -> None:
 @pytest.mark.parametrize("why", REFUSALS)
 def test_every_refusal_says_what_would_change_it(why: Why) -> None:
     """A refused server is not the end of it."""
-    assert remedy(Reason(why, ("this", "that")), "ctr1")  # type: ignore[arg-type]
+    assert remedy(Reason(why, ("this", "that")), ServerName("ctr1"), ResourceName("db"))
 
 
 def test_every_kind_of_event_is_described() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from understudy.lab.lab import Lab
 
-PEER_PACKAGES = ("corosync", "keepalived", "pacemaker", "pacemaker-cli-utils", "resource-agents")
+PEER_PACKAGES = ("corosync", "crmsh", "keepalived", "pacemaker", "pacemaker-cli-utils", "pcs", "resource-agents")
 """In the image of all peers' hosts, so that one is enough."""
 ACTS = ("kill", "power-loss", "cut", "relocation")
 

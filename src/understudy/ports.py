@@ -119,6 +119,18 @@ class Registry(Protocol):
         ...
 
 
+class PastPort(Protocol):
+    """Who keeps what the registry was: it is called with each View, and must not wait."""
+
+    def taken(self, batch: Batch) -> None:
+        """A commit was taken in."""
+        ...
+
+    def read_anew(self, revision: int, before: Mapping[str, int], entries: Collection[Entry]) -> None:
+        """Everything was read; `before`: the revisions of what was known."""
+        ...
+
+
 # --- executor -------------------------------------------------------------------------------------------------------
 
 
@@ -354,19 +366,36 @@ class Guard(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KeysOnDisk:
+    """What a server's disk has of keys."""
+
+    keys: tuple[bytes, ...] = field(repr=False)
+    """The guards', the first to send with."""
+    seal: str = ""
+    """For what others seal what is meant for this server; empty: it cannot open any."""
+    forgotten: tuple[str, ...] = ()
+    """Names of keys that it has had and is never to have again, the newest last."""
+
+
 class KeyStore(Protocol):
     """The keys of this server, on its disk. OSError, TimeoutError, BadSettings, BadInput: they cannot be read, written or used."""
 
-    async def read(self) -> tuple[tuple[bytes, ...], str]:
-        """The guards' keys, the first to send with; and for what others seal what is meant for this server (empty: it cannot open any)."""
+    async def read(self) -> KeysOnDisk:
+        """All of it."""
         ...
 
     async def unseal(self, sealed: str, key: str) -> bytes:
         """A key that was sealed for this server; `key`: its name."""
         ...
 
-    async def write(self, keys: tuple[bytes, ...]) -> None:
-        """Replace the guards' keys; they are on the disk when this returns."""
+    async def seal(self, key: bytes, seals: Mapping[ServerName, str]) -> Mapping[ServerName, str]:
+        """A key, sealed for each of these servers alone, which have said for what to seal."""
+        ...
+
+    async def write(self, keys: tuple[bytes, ...], forgotten: tuple[str, ...]) -> None:
+        """Replace the guards' keys, and what is said of those before; both are on the disk when this returns. Who loses its power in the
+        midst may have forgotten a key that it still has."""
         ...
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from cutting import exchange_value
 from daemon.cluster import request, running
+from support import wait_until
 from understudy.cli import appvipcfg, client, crsctl, understudy
 from understudy.cli.options import Command, Usage, parse
 from understudy.cli.understudy import cluster_backup
@@ -22,6 +23,7 @@ from understudy.daemon.api import application
 from understudy.daemon.http import raw_refusal
 from understudy.daemon.peers import listening
 from understudy.daemon.verbs import REHEARSALS
+from understudy.guard.leave import STAY_OUT
 from understudy.guard.notice import Notice
 
 ROOT = Path(__file__).parents[2]
@@ -138,6 +140,40 @@ async def test_what_the_guard_left_to_say_is_shown_although_nobody_answers(tmp_p
     assert "processes 7 do not die" in err
 
 
+@pytest.mark.parametrize("line", ["crsctl start crs", "understudy server join"])
+async def test_who_asks_a_server_back_at_once_waits_for_its_daemon(line: str, tmp_path: Path) -> None:
+    """`crsctl stop crs && crsctl start crs`: the daemon that hears it ends with its guard in the midst of its answer, then nobody is there
+    for some seconds, and the next one is asked again, until the server is back."""
+    (tmp_path / STAY_OUT).write_text("root@ctr1\n")
+    asked: list[bytes] = []
+    with answering(tmp_path, b"HTTP/1.1 200 OK\r\n\r\n", close=True, heard=asked):
+        command = asyncio.create_task(run(line, tmp_path))
+        await wait_until(lambda: asked, 10, "the first daemon is asked")
+        (tmp_path / STAY_OUT).unlink()
+    (tmp_path / "api.sock").unlink()
+    with answering(tmp_path, b'HTTP/1.1 200 OK\r\n\r\n{"out":"CRS-4123"}\n{"exit":0}\n', close=True, heard=asked):
+        status, out, err = await command
+
+    assert (status, out) == (0, "CRS-4123\n")
+    assert err.count("is being begun again") == 1
+    assert b'"wait": true' in asked[-1]
+
+
+async def test_a_daemon_that_never_begins_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not at all where the server was not taken out, or for another command."""
+    monkeypatch.setenv("UNDERSTUDY_RUN_DIR", str(tmp_path))
+    exchange_value(monkeypatch, client, "BEGINS_S", 0.05)
+    for taken_out, verb in ((False, "join-server"), (True, "stat-resource"), (True, "join-server")):
+        if taken_out:
+            (tmp_path / STAY_OUT).write_text("root@ctr1\n")
+        assert client.run(verb, {}) == 1
+        out, err = capsys.readouterr()
+        assert out == "CRS-4639: Could not contact Oracle High Availability Services\n"
+        assert ("is being begun again" in err) == (taken_out and verb == "join-server")
+
+
 @pytest.mark.parametrize(("verb", "lines"), [("check-crs", 1), ("start-resource", 2)])
 def test_a_daemon_that_hangs_is_said_to_hang(
     verb: str, lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -247,8 +283,11 @@ def test_an_answer_is_read_while_its_reader_waits(tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def answering(folder: Path, answer: bytes, *, listens: bool = False, close: bool = False) -> Iterator[threading.Event]:
-    """Somebody on api.sock who says this to whoever comes, or to whoever asks something, and when all of it was taken."""
+def answering(
+    folder: Path, answer: bytes, *, listens: bool = False, close: bool = False, heard: list[bytes] | None = None
+) -> Iterator[threading.Event]:
+    """Somebody on api.sock who says this to whoever comes, or to whoever asks something (which is added to `heard`), and when all of it was
+    taken."""
     sent = threading.Event()
     with contextlib.ExitStack() as held:
         listener = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
@@ -257,8 +296,10 @@ def answering(folder: Path, answer: bytes, *, listens: bool = False, close: bool
 
         def serve() -> None:
             connection = held.enter_context(listener.accept()[0])
-            if listens:
-                connection.recv(1 << 16)
+            if listens or heard is not None:
+                said = connection.recv(1 << 16)
+                if heard is not None:
+                    heard.append(said)
             connection.sendall(answer)
             if close:
                 connection.close()

@@ -6,7 +6,9 @@ from understudy.cli.understudy import main as understudy
 from understudy.demo.openstack import floors, prepare, show
 from understudy.demo.openstack.acts import ServiceRow
 from understudy.demo.openstack.floors import StartSeen
+from understudy.demo.openstack.rest import RestAnswer, RestFailed
 from understudy.demo.openstack.site import PROJECTS, QUICK, make_site, secrets_text, servers_for, site_text
+from understudy.demo.openstack.user import Volumes
 from understudy.openstack.core.desired import secrets_needed
 from understudy.openstack.core.site import parse_site
 from understudy.openstack.releases import load_release, release_names
@@ -77,3 +79,31 @@ def test_who_may_be_elsewhere_is_not_counted_with_a_service() -> None:
     assert floors.resources("keystone") == ("keystoneVIP", "openstack-keystone")
     assert floors.resources("glance") == ("glanceVIP", "glance-data", "openstack-glance-api", "openstack-glance-scrubber")
     assert all(name.startswith(floors.OF_NETWORK) for name in floors.resources(floors.NETWORK))
+
+
+class VolumesOfAService(Volumes):
+    """Of one whose answers are given: the id of what is ordered, or a status; an error is no answer."""
+
+    def __init__(self, *answers: str | RestFailed) -> None:
+        super().__init__({"address": "", "keystone": "", "password": ""})
+        self.answers = list(answers)
+        self.ordered = 0
+
+    def ask(self, method: str, path: str, body: object = None) -> RestAnswer:
+        self.ordered += method == "POST"
+        answer = self.answers.pop(0)
+        if isinstance(answer, RestFailed):
+            raise answer
+        return RestAnswer(b'{"volume": {"%s": "%s"}}' % (b"id" if method == "POST" else b"status", answer.encode()), {})
+
+    def _path(self) -> str:
+        return "/volumes"
+
+
+def test_a_volume_about_which_there_was_no_answer_is_ordered_again() -> None:
+    """Its order may be lost with what was away: nobody waits for it. One that is only slow is waited for."""
+    volumes = VolumesOfAService("first", RestFailed("status 500"), "second", "creating", "available")
+    with pytest.raises(RestFailed):
+        volumes.work(1)
+    volumes.work(2)
+    assert (volumes.ordered, volumes.ids) == (2, {2: "second"})

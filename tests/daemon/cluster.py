@@ -16,8 +16,9 @@ from daemon.heldguard import HeldGuard
 from understudy.cli import client
 from understudy.cli.crsctl import in_full
 from understudy.cli.options import Usage, parse
-from understudy.daemon.api import WHATIF, ApiServices
+from understudy.daemon.api import WHATIF, ApiServices, audit_of
 from understudy.daemon.node import Node
+from understudy.daemon.past import Past
 from understudy.daemon.seen import SeenMirror
 from understudy.daemon.sight import Sight
 from understudy.daemon.verbs import REHEARSALS, VERBS, Verb
@@ -127,6 +128,8 @@ class Cluster:
         self.answering: dict[str, str] = {}
         """Who answers for an address on the network."""
         self.machines = {name: StandInServer(self.scripts, self.answering) for name in servers}
+        self.pasts: dict[str, Past] = {}
+        """Who keeps what was, by server, of daemons that begin from now on; none: nobody does."""
         self._numbers = itertools.count(1)
 
     @property
@@ -154,6 +157,7 @@ class Cluster:
             registry=LocalRegistry(self.store, self.bound),
             guard=guard,
             executor=executor,
+            past=self.pasts.get(name),
         )
         self.nodes[name], self.executors[name], self.sights[name] = node, executor, Sight(node)
         return node
@@ -220,13 +224,17 @@ class Cluster:
             check=lambda name: node.lanes.alarm(name) if node.lanes else None,
             leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
             leave_followed=node.leave.followed,
+            past=node.past,
         )
 
     def services(self, server: str) -> ApiServices:
         """What this server's API hands to verbs."""
         node = self.nodes[server]
         machine, own = self.machines[server], self.sights[server].own
-        return ApiServices(mirror=node.mirror, settings=node.settings, clock=node.clock, server=machine, own=own)
+        audit = audit_of(node)
+        return ApiServices(
+            mirror=node.mirror, settings=node.settings, clock=node.clock, server=machine, own=own, audit=audit, past=node.past
+        )
 
 
 def asked_of(verb: str, body: dict[str, object]) -> Mapping[str, Verb]:
@@ -252,9 +260,10 @@ def request(command: str) -> tuple[str, dict[str, object]]:
 
 
 @contextlib.asynccontextmanager
-async def running(*servers: str, bound: Bound = BOUND) -> AsyncIterator[Cluster]:
-    """A cluster whose servers have all joined, and know it of each other."""
+async def running(*servers: str, bound: Bound = BOUND, pasts: Mapping[str, Past] | None = None) -> AsyncIterator[Cluster]:
+    """A cluster whose servers have all joined, and know it of each other. `pasts`: who keeps what was, by server."""
     cluster = Cluster(servers, bound)
+    cluster.pasts |= pasts or {}
     cluster.tasks = {name: asyncio.create_task(cluster.start(name).run()) for name in servers}
     try:
         async with asyncio.timeout(30):

@@ -19,12 +19,12 @@ from understudy.daemon.mirror import Mirror
 from understudy.linux.keys import key_id, keys_text, read_keys
 from understudy.model.names import Incarnation, ServerName
 from understudy.model.state import Life
-from understudy.model.view import ClusterRecord, IncarnationRecord, KeyRotation, KeyStep, Look
+from understudy.model.view import ClusterRecord, IncarnationRecord, KeyRotation, KeyStep, LeaderRecord, Look
 from understudy.registry import keys
 from understudy.registry.local import LocalRegistry
 from understudy.registry.sqlite.store import Store
 from understudy.security.certificates import key_text, new_key
-from understudy.security.sealed import seal, seal_of
+from understudy.security.sealed import seal, seal_of, unseal
 
 ME, SERVER = Incarnation("1" * 32), ServerName("ctr1")
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -40,6 +40,42 @@ class KeyringHere:
         self.key_file.chmod(0o600)
         (folder / "server.key").write_text(self.own_key)
         self.mirror, self.guard = mirror, guard
+
+    @contextlib.asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """A daemon's part."""
+        store = FileKeys(str(self.key_file), str(self.key_file.with_name("server.key")))
+        ring = Keyring(self.mirror, self.guard, store, History(self.mirror, StandingClock(), SERVER), SERVER)
+        ring.me = lambda: ME
+        self._task = asyncio.create_task(ring.run())
+        try:
+            yield
+        finally:
+            await self._ends()
+
+    @contextlib.asynccontextmanager
+    async def another_daemon(self) -> AsyncIterator[None]:
+        """Of the same server, after the one before."""
+        await self._ends()
+        async with self.at_work():
+            yield
+
+    async def _ends(self) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def leads(self) -> None:
+        """This server takes the term."""
+        view = await self.mirror.refresh()
+        assert await self.mirror.commit({keys.LEADER: LeaderRecord(server=SERVER, incarnation=ME, term=1)}, decided_on=view)
+
+    def rotation_now(self) -> KeyRotation:
+        """As the registry says."""
+        cluster = self.mirror.view.cluster
+        assert cluster is not None
+        assert cluster.rotation is not None
+        return cluster.rotation
 
     async def writes(self, rotation: KeyRotation) -> None:
         """An operator's step."""
@@ -71,17 +107,14 @@ async def here(tmp_path: Path) -> AsyncIterator[KeyringHere]:
     look = Look(server=SERVER, incarnation=ME)
     await mirror.commit({keys.CLUSTER: CLUSTER, keys.incarnation(ME): life, keys.look(SERVER): look}, decided_on=view)
     made = KeyringHere(tmp_path, mirror, guard)
-    store = FileKeys(str(made.key_file), str(tmp_path / "server.key"))
-    ring = Keyring(mirror, guard, store, History(mirror, StandingClock(), SERVER), SERVER)
-    ring.me = lambda: ME
-    tasks = [asyncio.create_task(mirror.follow(lambda: None)), asyncio.create_task(ring.run())]
+    following = asyncio.create_task(mirror.follow(lambda: None))
     try:
-        yield made
+        async with made.at_work():
+            yield made
     finally:
-        for task in tasks:
-            task.cancel()
+        following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks)
+            await following
 
 
 async def test_each_step_is_done_and_said(here: KeyringHere) -> None:
@@ -130,3 +163,19 @@ async def test_a_step_that_comes_while_the_one_before_is_done_is_not_passed_over
     monkeypatch.setattr(here.guard, "keys", takes_slowly)
     await here.writes(here.rotation(KeyStep.ACCEPT))
     await here.has(NEW, OLD)
+
+
+async def test_a_key_that_was_forgotten_is_never_taken_again(here: KeyringHere) -> None:
+    """A registry that was set back says what was over long ago; also to the next daemon here. The leader writes down what is used."""
+    await here.has(OLD)
+    before = KeyRotation(key=key_id(OLD), step=KeyStep.FORGET, sealed={SERVER: seal(seal_of(here.own_key), OLD, key_id(OLD))})
+    await here.writes(here.rotation(KeyStep.FORGET))
+    await here.has(NEW)
+    assert (here.key_file.parent / "guard.key.forgotten").read_text().split() == [key_id(OLD)]
+    assert (here.key_file.parent / "guard.key.forgotten").stat().st_mode & 0o777 == 0o600
+    async with here.another_daemon():
+        await here.writes(before)
+        await here.leads()
+        await wait_until(lambda: here.rotation_now().key == key_id(NEW), 10, "the present key is written down")
+        await here.has(NEW)
+        assert unseal(here.own_key, here.rotation_now().sealed[SERVER], key_id(NEW)) == NEW

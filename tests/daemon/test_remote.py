@@ -207,6 +207,13 @@ async def test_an_administrator_is_the_user_of_that_name(site: RemoteSite, comma
         assert (await command("start-resource", DB, certificate=carol))[0] == 0
         assert cluster.nodes["ctr1"].mirror.view.targets[ResourceName("db")].by == f"carol@{FROM}"
         assert (await command("stop-resource", DB, certificate=site.user_file("root")))[0] == 0
+        node = cluster.nodes["ctr1"]
+        await wait_until(node.history.idle, 10, "written")
+        given = [(event.kind, event.given) for event in node.mirror.history() if event.given is not None]
+    refused = [command for kind, command in given if kind == "command-refused"]
+    assert [(command.user, command.uid, command.place, command.message) for command in refused[:2]] == [("bob", None, FROM, "CRS-2725")] * 2
+    assert refused[2].message == "UND-0064"
+    assert [command.user for kind, command in given if kind == "command"] == ["carol", "root"]
 
 
 @pytest.mark.parametrize("case", ["another authority", "expired"])

@@ -13,6 +13,9 @@ from understudy.lab import Lab
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 KEY = "/etc/understudy/keys/guard.key"
+WRITTEN_S = 60.0
+"""Within this etcd serves again, an era begins, every server has said what it has, the leader writes: ten seconds on an idle machine."""
+MEMBER, COPY = "/var/lib/understudy/etcd", "/root/etcd.copy"
 
 
 @pytest.fixture
@@ -24,6 +27,24 @@ def engine() -> str:
 def key_on(cluster: Cluster, server: str) -> str:
     """What the key file of a server says."""
     return cluster.run("cat", KEY, on=server)
+
+
+def copy_members(cluster: Cluster) -> None:
+    """What each member of etcd has on its disk now."""
+    at_each_member(cluster, f"rm -rf {COPY}; cp -a {MEMBER} {COPY}")
+
+
+def set_members_back(cluster: Cluster) -> None:
+    """To that, under running servers."""
+    at_each_member(cluster, f"rm -rf {MEMBER}; cp -a {COPY} {MEMBER}")
+
+
+def at_each_member(cluster: Cluster, command: str) -> None:
+    """While all are stopped."""
+    cluster.lab.registry_stop()
+    for server in cluster.lab.plan.registry_hosts:
+        cluster.run("sh", "-c", command, on=server)
+    cluster.lab.registry_start()
 
 
 def test_the_guards_get_a_new_key_while_everything_runs(cluster: Cluster, trio: Trio) -> None:
@@ -63,3 +84,27 @@ def test_a_guard_that_begins_in_the_middle_goes_on_with_both(cluster: Cluster, t
         assert cluster.incarnation("ctr2") == before
     cluster.lab.crash("ctr1")
     assert trio.follows(within_s=30) == "ctr2"
+
+
+def test_an_older_registry_brings_no_key_back(cluster: Cluster, trio: Trio) -> None:
+    """The registry is set back to between two exchanges of the key, while ctr4 is off: nobody takes the key of then again, no lease ends,
+    and ctr4, which has missed the second, joins with the key of now."""
+    trio.run(on="ctr1")
+    cluster.run("understudy", "cluster", "rotate-keys", on="ctr1")
+    between = key_on(cluster, "ctr1")
+    copy_members(cluster)
+    cluster.lab.crash("ctr4")
+    cluster.run("understudy", "cluster", "rotate-keys", on="ctr1")
+    now = key_on(cluster, "ctr1")
+    before = {server: cluster.incarnation(server) for server in ("ctr1", "ctr2", "ctr3")}
+
+    set_members_back(cluster)
+
+    lost = "the registry had lost which key is used"
+    wait_for(lambda: lost in cluster.run("understudy", "history", on="ctr1", check=False), WRITTEN_S, "it is written down again")
+    assert {key_on(cluster, server) for server in before} == {now} != {between}
+    assert {server: cluster.incarnation(server) for server in before} == before
+    cluster.runs(*service.TRIO, on="ctr1", ask="ctr1")
+    cluster.lab.boot("ctr4")
+    cluster.lab.ready(SOON_S, ["ctr4"])
+    assert key_on(cluster, "ctr4") == now

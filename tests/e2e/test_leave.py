@@ -39,7 +39,7 @@ def test_a_server_leaves_at_an_operators_word_and_comes_back(cluster: Cluster, t
     print(f"\n    left: served again after {outage(trio, at):.2f} s")
     assert "STATE=OFFLINE" in cluster.run("crsctl", "stat", "server", "ctr1")
     assert cluster.incarnation("ctr1") == before
-    wait_for(lambda: "CRS-4123" in cluster.run("understudy", "server", "join", on="ctr1", check=False), 60, "it has been asked back")
+    assert "CRS-4123" in cluster.run("understudy", "server", "join", on="ctr1")
     cluster.rejoins("ctr1", after=before)
     cluster.runs(*service.TRIO, on="ctr2")
 
@@ -52,7 +52,7 @@ def test_the_server_itself_stops_its_stack_and_starts_it(cluster: Cluster, trio:
     assert told.rstrip().endswith("CRS-4133: Oracle High Availability Services has been stopped.")
     trio.follows(to="ctr2")
     assert stops(cluster, "ctr1") == [service.SERVICE, service.DATA, service.VIP]
-    wait_for(lambda: "CRS-4123" in cluster.run("crsctl", "start", "crs", on="ctr1", check=False), 60, "it has been started again")
+    assert "CRS-4123" in cluster.run("crsctl", "start", "crs", on="ctr1")  # while its daemon is being begun again
     cluster.rejoins("ctr1", after=before)
 
 

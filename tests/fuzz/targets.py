@@ -11,11 +11,14 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from understudy.cli import client
 from understudy.daemon.api import _body as parse_body
 from understudy.daemon.http import LARGEST_BODY, Exchange, NoRequest, Peer
 from understudy.daemon.remote import proven
+from understudy.daemon.replayed import imported
+from understudy.daemon.times import wall_of
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.errors import BadInput, BadSettings, RegistryUnreachable
 from understudy.executor import wire as execwire
@@ -73,6 +76,7 @@ SETTINGS = Settings(
     voters=("ctr1", "ctr2", "ctr3"),
 )
 _LIFE = bytes(range(16))
+DECISION = Path(__file__).parents[1] / "daemon/decisions/failed_in_its_pool.json"
 
 
 @dataclass(frozen=True)
@@ -359,6 +363,8 @@ def _of_sockets() -> list[FuzzTarget]:
 def _of_texts() -> list[FuzzTarget]:
     return [
         FuzzTarget("filter", lambda data: parse_filter(data.decode("latin-1")), (BadInput,), [b"(NAME st db) AND ((A = 1) OR (B != 3))"]),
+        FuzzTarget("time", lambda data: wall_of(data.decode("latin-1"), 1.7e9), (BadInput,), [b"2026-11-28 14:05:30.5", b"10m ago"]),
+        FuzzTarget("decision", lambda data: imported(data, "x.json"), (BadInput,), [DECISION.read_bytes()], longest=16_384),
         FuzzTarget(
             "dependencies",
             lambda data: parse_dependencies(data.decode("latin-1"), "START_DEPENDENCIES", ResourceName("db")),

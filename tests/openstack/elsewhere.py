@@ -124,7 +124,7 @@ async def _answer(other: OtherServer, services: ApiServices) -> None:
     """Over the network, and note what the history would say."""
     reported, settings = other.reported, other.site.settings(services.settings)
 
-    def record(kind: str, _: ResourceName | None, cause: str, text: str) -> None:
+    def record(kind: str, _: ResourceName | None, cause: str, text: str, command: str) -> None:
         reported.append((kind, cause, text))
 
     app = application(replace(services, settings=settings, places=other.places, record=record))

@@ -327,6 +327,8 @@ def seen(**other: object) -> MoveSeen:
         ({}, MovePhase.COPY),
         ({"local": ()}, MovePhase.NOTHING),
         ({"local": (), "share": ("a",)}, MovePhase.NOTHING),
+        ({"share": (".nfs0000000000abc123", "lost+found")}, MovePhase.COPY),
+        ({"share": (".nfs0000000000abc123", "b")}, "both sides hold data: ctr1:/d (a) and x (b)"),
         ({"aside": True}, "is there from an earlier move"),
         ({"marker": ("1", "a"), "staged": ("a",)}, MovePhase.RENAME),
         ({"marker": ("1", "a"), "share": ("a",)}, MovePhase.SET_ASIDE),

@@ -137,6 +137,28 @@ def _large(size: int) -> View:
     )
 
 
+def test_what_was_left_is_gone_through_beside_what_has_changed_since() -> None:
+    """Neither waits for the end of the other; what is registered no more, or is of another group now, is not left any more."""
+    view, parts = _large(100), DecisionParts(10)
+    view = replace(view, assignments={name: kept for name, kept in view.assignments.items() if name != "r99"})
+    first = parts.part(view, None)
+    tied = resolve(
+        Definition(name=ResourceName("r50"), type=TypeName("cluster_resource"), uid="r50", attributes={"START_DEPENDENCIES": "hard(r60)"}),
+        {},
+    )
+    after = replace(view, resources={**{name: kept for name, kept in view.resources.items() if name != "r99"}, tied.name: tied})
+    part = parts.part(after, changed_names(view, after))
+    assert ("r50", "r60") in part.groups
+    assert len(part.groups) == 10
+    left = {name for members in part.later for name in members}
+    done = {name for each in (first, part) for members in each.groups for name in members}
+    assert left == after.resources.keys() - done
+    while parts.unfinished:
+        part = parts.part(after, ())
+        left -= {name for members in part.groups for name in members}
+    assert not left
+
+
 def test_who_lost_its_server_comes_first() -> None:
     """Of a thousand groups a few are decided about at once: those that may be down."""
     view, parts = _large(1000), DecisionParts(10)

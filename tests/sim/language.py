@@ -375,6 +375,10 @@ class Stage(KeepingVerbs, Conditions):
         """What the registry and the guards know of epochs."""
         self._asked.append(self.teller.remembered)
 
+    def show_keys(self) -> None:
+        """Of the guards."""
+        self._asked.append(self.teller.keys)
+
     def show(self, names: str) -> None:
         """What stands when the answer is given."""
         self._asked.append(lambda: self.teller.standing(expanded(names)))
@@ -479,5 +483,6 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"upgrade {SERVER}", lambda stage, server: stage._machine(server).upgrade()),
     (r"show servers", Stage.show_servers),
     (r"show what is remembered", Stage.show_remembered),
+    (r"show the keys", Stage.show_keys),
     (rf"show {NAMES}", Stage.show),
 ]

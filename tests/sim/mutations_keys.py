@@ -23,3 +23,13 @@ def send_with_it_at_once(patch: Patch) -> None:
 def take_what_is_sealed_only_with_a_lease(patch: Patch) -> None:
     """A server that was away needs the new key to get a lease, and a lease to get the new key."""
     cut(patch, Keyring._turn, "if rotation is not None:", "if rotation is not None and self.me() is not None:")
+
+
+def take_a_forgotten_key_again(patch: Patch) -> None:
+    """What the registry says counts, also of a key that was over long ago."""
+    cut(patch, Keyring._follow, "if rotation.key in self._forgotten:", "if False:")
+
+
+def write_no_key_down_again(patch: Patch) -> None:
+    """What the registry has lost of keys is lost."""
+    cut(patch, Keyring._record, "if found is None:", "if True:")

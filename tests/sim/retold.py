@@ -61,6 +61,8 @@ class WorldTeller:
         """Key -> what the registry said of it last."""
         self._begun: dict[str, Incarnation] = {}
         """Server -> the incarnation under which its last daemon began."""
+        self._keys: dict[bytes, int] = {}
+        """The guards' keys that were shown."""
         self._newer = False
         self.of_leaders = False
         """Whether the story is about them: who of several is first to lead is chance."""
@@ -299,6 +301,14 @@ class WorldTeller:
                 names = ", ".join(f"{name} {epoch}" for name, epoch in sorted(machine.keeper.epochs.items())) or "no name"
                 told.append(f"= the guard of {server}: {names}; floor {machine.keeper.epoch_floor}")
         return told
+
+    def keys(self) -> list[str]:
+        """The guards' keys on each server's disk, the first sent with, in the order in which they came up."""
+        told: dict[str, list[str]] = {}
+        for server, machine in self._world.machines.items():
+            has = [self._keys.setdefault(key, len(self._keys) + 1) for key in machine.keys.keys]
+            told.setdefault(" and ".join(map(str, has)), []).append(server)
+        return [f"= {', '.join(servers)}: key {has}" for has, servers in told.items()]
 
     def standing(self, names: Iterable[str]) -> list[str]:
         """What is known of some resources, and what is true."""

@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 import sys
+import time
 from _queue import SimpleQueue  # threading and queue take milliseconds to import
 from _thread import start_new_thread
 
@@ -35,6 +36,8 @@ _HANGS = (
     "is there and has not answered for {:.0f} s: it hangs, or is stopped; look at its log and state. "
     "If you kill it, it is started again, and what runs goes on"
 )
+BEGINS_S, AGAIN_S = 30.0, 0.2
+"""For so long the daemon of a server that has just left may be about to begin; how often it is asked again."""
 SILENT_S = 30.0
 """In the middle of an answer: the daemon says every few seconds that it is there (`STILL_S` in daemon/api.py)."""
 QUEUES_S = 5
@@ -60,10 +63,9 @@ def run(verb: str, body: dict[str, object], *, server: str = "", certificate: st
 
 def _run(verb: str, body: dict[str, object], server: str, certificate: str, note: "Callable[[str], object] | None") -> int:
     try:
-        with _connect(server, certificate) as connection:
-            _send(connection, "POST", _path_of(verb, body), json.dumps(body).encode())
-            _wait(connection, patient=not verb.startswith("check-"))
-            return _print_answer(connection, note=note)
+        if verb == "join-server" and not server and not body.get("dry_run") and _taken_out():
+            return _ask_back(body, note)
+        return _asked(verb, body, server, certificate, note)
     except Away as error:
         say_away(error, elsewhere=bool(server))
         if body.get("dry_run") and "404" in str(error):
@@ -76,6 +78,32 @@ def _run(verb: str, body: dict[str, object], server: str, certificate: str, note
         # The reader of our output has gone (`crsctl ... | head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return BROKEN
+
+
+def _asked(verb: str, body: dict[str, object], server: str, certificate: str, note: "Callable[[str], object] | None") -> int:
+    with _connect(server, certificate) as connection:
+        _send(connection, "POST", _path_of(verb, body), json.dumps(body).encode())
+        _wait(connection, patient=not verb.startswith("check-"))
+        return _print_answer(connection, note=note)
+
+
+def _ask_back(body: dict[str, object], note: "Callable[[str], object] | None") -> int:
+    """This server was taken out: with the end of its guard its daemon ends, perhaps in the midst of this answer, and is begun again."""
+    until, said = time.monotonic() + BEGINS_S, False
+    while True:
+        try:
+            return _asked("join-server", body, "", "", note)
+        except Away:
+            if time.monotonic() > until:
+                raise
+        if not said:
+            print("understudyd has ended with this server's leave, and is being begun again; waiting", file=sys.stderr, flush=True)
+        body, said = {**body, "wait": True}, True  # the one before may have taken the word, and nothing is left to be taken back
+        time.sleep(AGAIN_S)
+
+
+def _taken_out() -> bool:
+    return os.path.exists(f"{os.path.dirname(_path())}/stay-out")  # `guard/leave.py`: importing it takes too long
 
 
 def _path_of(verb: str, body: dict[str, object]) -> str:

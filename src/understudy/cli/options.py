@@ -15,9 +15,10 @@ CHANGING = frozenset(
     {
         "accept-settings", "add-category", "add-resource", "add-server", "add-serverpool", "add-type", "add-voter", "appvip-create",
         "appvip-delete", "appvip-modify", "confirm-off", "delete-category", "delete-resource", "delete-serverpool", "delete-type",
-        "evict-server", "join-server", "leave-server", "modify-category", "modify-resource", "modify-server", "modify-serverpool",
-        "modify-type", "network-add", "network-remove", "relocate-resource", "relocate-server", "remove-server", "remove-voter",
-        "replace-voter", "restart-resource", "rotate-keys", "set-log", "set-resource-use", "setperm", "start-resource", "stop-resource",
+        "evict-server", "file-apply", "join-server", "leave-server", "modify-category", "modify-resource", "modify-server",
+        "modify-serverpool", "modify-type", "network-add", "network-remove", "relocate-resource", "relocate-server", "remove-server",
+        "remove-voter", "replace-voter", "restart-resource", "rotate-keys", "set-log", "set-resource-use", "setperm", "start-resource",
+        "stop-resource",
     }
 )  # fmt: skip
 """Verbs that take --dry-run; the daemon says which of them can be rehearsed."""
@@ -49,16 +50,26 @@ class Command:
     The usage is the command's own words, then `<name>`, `{...}` or `[...]` if it takes names.
     """
 
-    __slots__ = ("about", "example", "fixed", "named", "options", "runner", "title", "usage", "verb")
+    __slots__ = ("about", "example", "fixed", "named", "options", "reader", "runner", "title", "usage", "verb")
 
     def __init__(
-        self, usage: str, verb: str, *, about: str, example: str, options: dict[str, Option], rehearsed: bool = False, runner: str = ""
+        self,
+        usage: str,
+        verb: str,
+        *,
+        about: str,
+        example: str,
+        options: dict[str, Option],
+        rehearsed: bool = False,
+        runner: str = "",
+        reader: str = "",
     ) -> None:
         """`rehearsed`: it is never carried out. `runner`: the module beside crsctl's verbs that carries it out, where one question to one
-        daemon is not enough."""
+        daemon is not enough. `reader`: the module with a function `with_file`, which puts the file that is named into the request."""
         self.usage = usage
         self.verb = verb
         self.runner = runner
+        self.reader = reader
         self.about = about
         self.example = example
         self.fixed: dict[str, object] = {}
@@ -106,6 +117,10 @@ def parse(command: Command, argv: list[str]) -> dict[str, object]:
         body["names"] = [*_listed(body.get("names")), *names]
     if body.get("json") and command.verb in CHANGING and not body.get("dry_run"):
         raise Usage("--json goes with --dry-run here")
+    if command.reader:
+        import importlib
+
+        importlib.import_module(command.reader).with_file(body)
     return body
 
 

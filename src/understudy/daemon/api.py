@@ -21,25 +21,27 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
+from understudy.daemon.audit import Audit, said
 from understudy.daemon.callernames import CallerNames
 from understudy.daemon.callers import Callers, Room
 from understudy.daemon.http import PART, App, HttpRequest, Peer, Reply, error_body
 from understudy.daemon.node import Node
+from understudy.daemon.past import Past
 from understudy.daemon.peers import listening
 from understudy.daemon.remote import answer_remotely
 from understudy.daemon.seen import SeenMirror
 from understudy.daemon.sight import Sight
 from understudy.daemon.siteplaces import PlacesHere, PlacesPort
 from understudy.daemon.turns import Turn, Turns
-from understudy.daemon.verbs import REHEARSALS, VERBS, Verb, export, history, serverpool, servers, stat_resource, types
+from understudy.daemon.verbs import REHEARSALS, VERBS, Verb, export, history, serverpool, servers, site_places, stat_resource, types
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.truth import Read, head
-from understudy.daemon.verbs.world import FIRST_NUMBER, CommandContext, MirrorPort
+from understudy.daemon.verbs.world import FIRST_NUMBER, CommandContext, CommandTrail, MirrorPort
 from understudy.errors import BadInput, Unreachable
 from understudy.intent.facts import life
 from understudy.intent.visible import definitions_shown
@@ -74,6 +76,10 @@ READS: Mapping[str, Read] = {
 """Path, and what is answered: the same as by a verb's `--json`."""
 
 
+NoteEvent = Callable[[str, ResourceName | None, str, str, str], None]
+"""Note a history event: kind, resource, cause, text, and the command that it belongs to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServices:
     """What the API hands to the verbs, whoever calls."""
@@ -86,7 +92,10 @@ class ApiServices:
     """The settings with the servers that there are by now; None: those above."""
     members: RegistryMembers | None = None
     token: Callable[[], str] = field(default=lambda: secrets.token_hex(TOKEN_BYTES))
-    record: Callable[[str, ResourceName | None, str, str], None] = field(default=lambda *_: None)
+    record: NoteEvent = field(default=lambda *_: None)
+    audit: Audit | None = None
+    """Who notes which commands are given; None: nobody does."""
+    past: Past | None = None
     number: Callable[[], int] = field(default_factory=lambda: itertools.count(FIRST_NUMBER).__next__)
     check: Callable[[ResourceName], None] = field(default=lambda _: None)
     own: Callable[[], Own] | None = None
@@ -100,8 +109,8 @@ async def serve(
 ) -> None:
     """Answer requests until cancelled. `places`: who looks at files of this server."""
 
-    def record(kind: str, about: ResourceName | None, cause: str, text: str) -> None:
-        node.history.record(kind, resource=about, cause=cause, text=text)
+    def record(kind: str, about: ResourceName | None, cause: str, text: str, command: str) -> None:
+        node.history.record(kind, resource=about, cause=cause, text=text, command=command)
 
     def check(name: ResourceName) -> None:
         if node.lanes is not None:
@@ -115,6 +124,8 @@ async def serve(
         clock=node.clock,
         server=server,
         record=record,
+        audit=audit_of(node),
+        past=node.past,
         check=check,
         leave_here=lambda by, at_once: node.leave.order(by, at_once=at_once),
         leave_followed=node.leave.followed,
@@ -124,6 +135,12 @@ async def serve(
     app, callers = application(services), Callers(room=Room.within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
     async with listening(app, f"{settings.run_dir}/api.sock", callers=callers):
         await answer_remotely(app, settings, callers, services.settings_now)
+
+
+def audit_of(node: Node) -> Audit:
+    """Who notes which commands are given to this daemon."""
+    later = asyncio.get_running_loop().call_later
+    return Audit(node.server, node.history.record, node.clock.monotonic, later, lambda: secrets.token_hex(TOKEN_BYTES))
 
 
 def application(services: ApiServices) -> App:
@@ -143,6 +160,7 @@ class _Lines:
         """Whether further lines are dropped, because nobody took what was there."""
         self.closed = False
         """Whether nobody reads any more: the caller has gone away, or was sent the end."""
+        self.trail: CommandTrail | None = None
 
     def out(self, text: str) -> None:
         self._put({"out": shown(text)})
@@ -154,7 +172,9 @@ class _Lines:
         self._send({"exit": status})
         self.queue.put_nowait(None)
 
-    def _put(self, message: Mapping[str, object]) -> None:
+    def _put(self, message: Mapping[str, str]) -> None:
+        if self.trail is not None:
+            said(self.trail, next(iter(message.values())))
         if self.cut:
             return
         if self._waiting > MOST_WAITING:  # what it asked for goes on; only its lines are dropped
@@ -232,6 +252,7 @@ class _Api:
             return _refused(503, why)
         lines = _Lines(request.peer)
         world = await self._world(request.peer, lines, changes=verb.changes)
+        world = world if _only_asks(verb) else self._audited(name, body, world, lines)
         task = asyncio.create_task(self._run(verb, world, Arguments(body), lines))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -243,6 +264,17 @@ class _Api:
                 task.cancel()
 
         return Reply(_streamed(lines), media_type="application/jsonl", ended=ended)
+
+    def _audited(self, name: str, body: Mapping[str, Any], world: CommandContext, lines: _Lines) -> CommandContext:
+        """The same, with what the command leaves in the history. A look at another server's files is none, and has lines of its own."""
+        if self._services.audit is None or (name == "site-places" and not site_places.changes(body)) or body.get("dry_run"):
+            return world
+        lines.trail = trail = self._services.audit.begins(name, body, world.caller)
+        return replace(world, command=trail, record=self._noting(trail.id))
+
+    def _noting(self, command: str) -> Callable[[str, ResourceName | None, str, str], None]:
+        note = self._services.record
+        return lambda kind, about, cause, text: note(kind, about, cause, text, command)
 
     async def _ready(self, request: HttpRequest) -> Reply:
         services = self._services
@@ -285,12 +317,13 @@ class _Api:
             output=lines,
             server=services.server,
             token=services.token,
-            record=services.record,
+            record=self._noting(""),
             number=services.number,
             own=None if services.own is None else _for_a_moment(services.own),
             check=services.check,
             leave_here=services.leave_here,
             leave_followed=services.leave_followed,
+            past=services.past,
             members=services.members,
             places=services.places,
             detached=lambda: lines.closed,
@@ -318,6 +351,8 @@ class _Api:
             callers.complaints.failed(world.caller.uid, f"a request ({', '.join(arguments.body)})", error)
             lines.err("understudyd: internal error, see its log")
         finally:
+            if world.command is not None and self._services.audit is not None:
+                self._services.audit.ended(world.command, status)
             if not _only_asks(verb):
                 self._under_way[world.caller.user] -= 1
                 self._under_way += Counter()  # whoever has none is not kept
@@ -334,6 +369,8 @@ class _Api:
             world.say(4535)
             head(world)
         else:
+            if world.command is not None:
+                world.command.begun = True
             return await verb.run(world, arguments)
         return 1
 

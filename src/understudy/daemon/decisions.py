@@ -45,22 +45,30 @@ def rests_on(step: Step) -> tuple[str, ...]:
     return (*holders, *map(keys.resource, step.names))
 
 
-def record_decision(history: History, view: View, step: Step, *, ms: float) -> None:
-    """Of a step that was decided from this View and is written; `ms`: how long writing it took."""
+def record_decision(history: History, view: View, step: Step, *, ms: float, command: str = "") -> None:
+    """Of a step that was decided from this View and is written; `ms`: how long writing it took; `command`: from which it follows."""
     activity = activity_of(view)
     if step.assignments or step.incarnations:
         assigned = [_in_words(assignment) for assignment in step.assignments[:NAMED]]
         incarnations = [f"{life.server} {life.life.value}" for life in step.incarnations[:NAMED]]
         more = max(0, len(step.assignments) - NAMED) or None
-        log(logevents.DECIDED, activity=activity, assigned=assigned or None, more=more, incarnations=incarnations or None, ms=ms)
+        log(
+            logevents.DECIDED,
+            activity=activity,
+            assigned=assigned or None,
+            more=more,
+            incarnations=incarnations or None,
+            ms=ms,
+            command=command,
+        )
     for note in step.notes:
-        history.record(note.kind, resource=note.resource, on=note.on, cause=note.cause, ms=ms, activity=activity)
+        history.record(note.kind, resource=note.resource, on=note.on, cause=note.cause, ms=ms, activity=activity, command=command)
     for assignment in step.assignments:
         before = view.assignments.get(assignment.resource)
         if assignment.last_resort and not (before is not None and before.last_resort):
             on = assignment.owner.server if assignment.owner else None
             cause = code_of(assignment.reason)
-            history.record(events.NO_CANDIDATE, resource=assignment.resource, on=on, cause=cause, activity=activity)
+            history.record(events.NO_CANDIDATE, resource=assignment.resource, on=on, cause=cause, activity=activity, command=command)
 
 
 def _in_words(assignment: Assignment) -> str:

@@ -5,7 +5,8 @@ One per daemon. While the registry is away events wait (the newest `KEEP` of the
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from understudy.daemon.mirror import RETRY_S, Mirror
@@ -13,6 +14,7 @@ from understudy.errors import RegistryUnreachable
 from understudy.guard.log import log
 from understudy.model import events
 from understudy.model.excerpt import CAUSE_BYTES, EVENT_BYTES, excerpt
+from understudy.model.given import GivenCommand
 from understudy.model.logevents import OF_HISTORY
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.view import Event
@@ -33,7 +35,14 @@ def log_event(event: Event) -> None:
         ms=event.ms,
         cause=event.cause,
         text=event.text,
+        command=event.command,
     )
+
+
+def log_events(lines: Iterable[tuple[str, Event]]) -> None:
+    """Of those that were written with a commit, by key."""
+    for _, event in lines:
+        log_event(event)
 
 
 class History:
@@ -59,10 +68,13 @@ class History:
         cause: str = "",
         text: str = "",
         activity: str = "",
+        command: str = "",
+        given: GivenCommand | None = None,
     ) -> None:
         """Note that something happened, now; and log it, at once, whether the registry can be written or not. `activity`: what it is part
-        of."""
+        of; `command`: which command it belongs to, or follows from; `given`: of one that tells of a command."""
         event = self._made(kind, resource=resource, on=on, ms=ms, cause=cause, text=text, activity=activity)
+        event = replace(event, command=command, given=given) if command else event
         log_event(event)
         self._lost += len(self._queue) == KEEP
         self._queue.append((self._key(event), event))

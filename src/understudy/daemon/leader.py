@@ -7,12 +7,13 @@ a server: lanes do. Pure decisions are `policy.decide`; this file feeds it and w
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from understudy.daemon.commanded import CommandsSeen
 from understudy.daemon.decisions import activity_of, record_decision, rests_on, writes_of
-from understudy.daemon.history import History, log_event
+from understudy.daemon.history import History, log_events
 from understudy.daemon.memory import LeaderMemory
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.parts import PreparedCommit
@@ -24,11 +25,11 @@ from understudy.model.limits import Limits, derive
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, went_back
 from understudy.model.state import ALIVE, GONE, Life
-from understudy.model.view import Beat, Event, IncarnationRecord, LeaderRecord, View
+from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
 from understudy.policy.bounded import bounded
 from understudy.policy.decide import decide
 from understudy.policy.part import DecisionParts
-from understudy.policy.plan import Step
+from understudy.policy.plan import Memory, Plan, Step
 from understudy.ports import Clock, Counted, Farewell, Guard, SilentWord
 from understudy.registry import keys
 
@@ -65,11 +66,9 @@ class Leader:
     def __init__(self, mirror: Mirror, guard: Guard, clock: Clock, history: History, limits: Limits) -> None:
         self.acting_since: Callable[[], float | None] = lambda: float("-inf")
         """Since when this server is able to act, None if it is not (`daemon/ability.py`): who cannot does not lead."""
-        self._mirror = mirror
-        self._guard = guard
-        self._clock = clock
-        self._history = history
-        self._limits = limits
+        self.decided: Callable[[View, float, Memory, Plan, bool], None] = lambda *_: None
+        """Given each decision, with what it was made from, and whether it is all that there was to decide."""
+        self._mirror, self._guard, self._clock, self._history, self._limits = mirror, guard, clock, history, limits
         self._wake, self._leading = asyncio.Event(), asyncio.Event()
         self.sight = _Sight()
         """When the leader was last seen to make progress."""
@@ -86,7 +85,7 @@ class Leader:
         self._quiet_since_count = 0.0
         self._too_large: set[ResourceName] = set()
         """Groups of which it was said that no commit holds them, by their first changed member."""
-        self._parts = DecisionParts(GROUPS_AT_ONCE)
+        self._parts, self._commands = DecisionParts(GROUPS_AT_ONCE), CommandsSeen(mirror.records)
         self._decided_at = -1
         """The version of the View that was decided on last."""
         self._settled: View | None = None
@@ -111,6 +110,8 @@ class Leader:
         if self._led and not self.leads():
             log(logevents.TERM_LOST, on=None if view.leader is None else view.leader.server)
         self._led = self.leads()
+        if not self._led:
+            self._commands.stand_by(view.beat)
         if not view.same_facts(self._woken_by):
             self._woken_by = view
             self._wake.set()
@@ -200,6 +201,8 @@ class Leader:
         self._decided_at = self._mirror.version
         plan = decide(view, now, memory, part)
         self._parts.decided(plan)
+        if plan:
+            self.decided(view, now, memory, plan, not part.later)
         # the conditions of every step are taken before any is awaited, so that they are those of the View they were decided from
         room = self._mirror.most_writes - 1  # beside the term
         parts = [part for step in plan.steps for part in bounded(step, room)]
@@ -217,10 +220,12 @@ class Leader:
             self._wake.set()
             await asyncio.sleep(0)  # with nothing to commit nobody else would have had a turn
         self._settled, self.decide_at = None if plan or self._parts.unfinished else view, plan.wake_at
+        if self._settled is self._mirror.view:
+            self._commands.settled()
         return plan.wake_at
 
     async def _commit(self, view: View, step: Step, prepared: PreparedCommit) -> bool:
-        begun = self._clock.monotonic()
+        begun, command = self._clock.monotonic(), self._commands.of(step)
         try:
             if await self._mirror.send(prepared) is None:
                 return False
@@ -229,7 +234,7 @@ class Leader:
             return True  # the same again would be refused again: when something changes it is decided anew
         self._memory.written(step, begun)
         ms = round((self._clock.monotonic() - begun) * 1000, 1)
-        record_decision(self._history, view, step, ms=ms)
+        record_decision(self._history, view, step, ms=ms, command=command)
         return True
 
     def _say_too_large(self, step: Step, why: str) -> None:
@@ -413,7 +418,7 @@ class Leader:
                 writes[keys.LEADER] = LeaderRecord(server=self._me[0], incarnation=self._me[1], term=view.leader.term + 1)
                 lines.append(self._history.carried(events.LEADER, on=self._me[0], cause=f"{server} is lost", activity=activity))
             if await self._mirror.commit({**writes, **dict(lines)}, decided_on=view, unchanged=(keys.LEADER,)) is not None:
-                _log(lines)
+                log_events(lines)
                 return True
             await self._mirror.wait(view.revision, RETRY_S)
         return True
@@ -428,7 +433,7 @@ class Leader:
                 lines = [self._history.carried(events.LEFT, on=record.server, cause="farewell", activity=activity_of(view))]
                 if await self._write(view, {keys.incarnation(incarnation): left, **dict(lines)}) is None:
                     return
-                _log(lines)
+                log_events(lines)
             self._left.discard(incarnation)
 
     # --- the term ---------------------------------------------------------------------------------------------------
@@ -454,7 +459,7 @@ class Leader:
         record = LeaderRecord(server=server, incarnation=incarnation, term=1 if leader is None else leader.term + 1)
         lines = [self._history.carried(events.LEADER, on=server, cause=_why_taken(leader, idle=idle), activity=activity_of(view))]
         if await self._mirror.commit({keys.LEADER: record, **dict(lines)}, decided_on=view) is not None:
-            _log(lines)
+            log_events(lines)
             self._wake.set()
             return None
         return self._clock.monotonic() + RETRY_S
@@ -475,12 +480,6 @@ class Leader:
             self._beats += 1
             with contextlib.suppress(RegistryUnreachable):
                 await self._write(self._mirror.view, {keys.BEAT: Beat(term=leader.term, count=self._beats)})
-
-
-def _log(lines: Iterable[tuple[str, Event]]) -> None:
-    """What was written with a commit."""
-    for _, event in lines:
-        log_event(event)
 
 
 def _is_free(view: View, leader: LeaderRecord | None, me: Incarnation | None) -> bool:

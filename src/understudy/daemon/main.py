@@ -30,6 +30,8 @@ from understudy.daemon.memberwatch import MemberWatch
 from understudy.daemon.node import Node, Superseded
 from understudy.daemon.ownmember import OwnMember
 from understudy.daemon.ownserver import LinuxServer
+from understudy.daemon.past import Past
+from understudy.daemon.pastfile import FOLDER, PastFiles
 from understudy.daemon.remembered import FileDisk
 from understudy.daemon.renewal import keep_certificate
 from understudy.daemon.settingsfile import keep_settings
@@ -116,8 +118,10 @@ async def _run(settings: Settings, limits: Limits, key: bytes) -> int:
     tls = settings.registry_tls
     keys = None if tls is None else FileKeys(settings.guard_key, tls.key)
     hardware = ServerHardware(**read_hardware()._asdict())
+    clock, past = SystemClock(), PastFiles(Path(settings.state_dir) / FOLDER)
     node = Node(
-        settings, limits, clock=SystemClock(), registry=registry, guard=guard, executor=executor, disk=disk, keys=keys, hardware=hardware
+        settings, limits, clock=clock, registry=registry, guard=guard, executor=executor, disk=disk, keys=keys, hardware=hardware,
+        past=Past(past, clock),
     )  # fmt: skip
     node.servers_now.on_change = lambda present: registry.reach(present.registry)
     await executor.start()

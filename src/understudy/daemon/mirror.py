@@ -15,14 +15,14 @@ from typing import Any
 from understudy.daemon.entries import ChangedNames, Entries
 from understudy.daemon.parts import Part, PartsWritten, PreparedCommit, check, together
 from understudy.daemon.records import Records
-from understudy.daemon.standing import how_it_went_back, standing_of
+from understudy.daemon.standing import how_it_was_rewritten, how_it_went_back, standing_of
 from understudy.errors import Compacted, RegistryFailed, RegistryUnreachable
 from understudy.model.looks import Pages
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.position import NOWHERE, Position, went_back
 from understudy.model.state import PROVEN
 from understudy.model.view import Assignment, Event, IncarnationRecord, Unable, View
-from understudy.ports import Batch, CommitCondition, Conflict, Entry, Registry, Write
+from understudy.ports import Batch, CommitCondition, Conflict, Entry, PastPort, Registry, Write
 from understudy.registry import keys
 from understudy.registry.commits import Commit
 from understudy.registry.wire import PRESENT, Formats, Unreadable
@@ -80,6 +80,8 @@ class Mirror:
         self.reachable = False
         self.unwritable = ""
         """Why the last commit was refused by a registry that answers: its disk is full, say."""
+        self.past: PastPort | None = None
+        """Who keeps what is taken in."""
 
     # --- following --------------------------------------------------------------------------------------------------
 
@@ -405,18 +407,10 @@ class Mirror:
         elif not back and went_back(self._known, now):
             back = how_it_went_back(self._known, now)
         elif not back and now.era == self._known.era:
-            back = self._rewritten(before)
+            back = how_it_was_rewritten(before, self._revisions, self._known, self._me)
         if not back:
             self._known = now
         return replace(view, set_back=back)
-
-    def _rewritten(self, before: Mapping[str, int]) -> str:
-        """Whether the history of an era is another than it was, at no lower revision; else empty."""
-        if any(self._revisions.get(key, old) < old for key, old in before.items()):
-            return f"it was set back from revision {self._known.revision}, and others have written to it since"
-        if self._me is not None and keys.incarnation(self._me) in before and keys.incarnation(self._me) not in self._revisions:
-            return f"it was set back from revision {self._known.revision} to a copy that does not know this server's incarnation"
-        return ""
 
     def _names(self, assignment: Assignment) -> bool:
         return any(holder.incarnation == self._me for holder in (*assignment.holders, assignment.owner) if holder is not None)
@@ -430,7 +424,7 @@ class Mirror:
 
     # --- assembling -------------------------------------------------------------------------------------------------
 
-    def _replace(self, revision: int, entries: Iterable[Entry]) -> None:
+    def _replace(self, revision: int, entries: Collection[Entry]) -> None:
         self.rereads += 1
         before, self._revisions = self._revisions, {}
         self._acted = 0
@@ -438,6 +432,8 @@ class Mirror:
         blank = View(unable=self.view.unable, set_back=self.view.set_back)
         view, _ = self._taken(blank, revision, sorted(entries, key=lambda entry: entry.revision), ())
         self._show(self._judged(before, view), None)
+        if self.past is not None:
+            self.past.read_anew(revision, before, entries)
 
     def _apply(self, batch: Batch) -> None:
         self._take_history(batch.changed, batch.deleted)
@@ -450,6 +446,8 @@ class Mirror:
         if not view.set_back:
             self._known = standing_of(view)
         self._show(view, names)
+        if self.past is not None:
+            self.past.taken(batch)
 
     def _taken(self, view: View, revision: int, changed: Iterable[Entry], deleted: Iterable[str]) -> tuple[View, ChangedNames]:
         records: list[tuple[str, Any]] = []

@@ -20,6 +20,7 @@ from understudy.daemon.leader import Leader
 from understudy.daemon.leave import Leave
 from understudy.daemon.mirror import RETRY_S, Mirror
 from understudy.daemon.networks import missing_networks
+from understudy.daemon.past import Past
 from understudy.daemon.remembered import Keeping, recalled
 from understudy.daemon.requests import ClusterAddresses, Me
 from understudy.daemon.serversnow import ServersNow
@@ -99,8 +100,10 @@ class Node:
         page_names: int = PAGE_NAMES,
         keys: KeyStore | None = None,
         hardware: ServerHardware | None = None,
+        past: Past | None = None,
     ) -> None:
-        """`page_names`: on a page of this server's look, at most. `keys`: None where the guards' key is never exchanged."""
+        """`page_names`: on a page of this server's look, at most. `keys`: None where the guards' key is never exchanged. `past`: who keeps
+        what was; None: nobody."""
         self.limits = limits
         self.server = ServerName(settings.server)
         self.clock = clock
@@ -123,7 +126,14 @@ class Node:
         self._lease, self._new_addresses = asyncio.Event(), asyncio.Event()
         self._joining_since: float | None = None  # on this server's clock
         self._lease_logged = self._away = False  # what was said last: that this server holds a lease, that the registry is away
+        self._keep_past(past)
         self._pass_on_from_nothing()
+
+    def _keep_past(self, past: Past | None) -> None:
+        self.past = self.mirror.past = past
+        if past is not None:
+            past.follows(lambda: (self.mirror.view, {server: self.mirror.look_pages(server) for server in self.mirror.view.looks}))
+            self.leader.decided = past.decided
 
     def _pass_on_from_nothing(self) -> None:
         """What of each View was passed on to others."""
@@ -147,6 +157,8 @@ class Node:
             tasks.create_task(self._listen())
             tasks.create_task(self.ability.run())
             tasks.create_task(self.history.write())
+            if self.past is not None:
+                tasks.create_task(self.past.run())
             tasks.create_task(self._protect())
             tasks.create_task(self.admission.run(self._admitted))
             if self.keyring is not None:
@@ -387,6 +399,8 @@ class Node:
     def _reached(self, reachable: bool) -> None:
         if reachable == self._away:
             self._away = not reachable
+            if self.past is not None:
+                self.past.reached(reachable)
             if reachable:
                 self.ability.reached()
             self.history.record(events.REGISTRY_BACK if reachable else events.REGISTRY_AWAY, on=self.server)

@@ -64,8 +64,7 @@ class SeenMirror:
     def history(self) -> list[Event]:
         """See MirrorPort."""
         self._seen(self._mirror.view)
-        events = self._mirror.history()
-        return [event for event in events if event.resource not in self._hidden] if self._hidden else events
+        return [event for event in self._mirror.history() if self._shows(event)]
 
     async def commit(self, writes: Mapping[str, Any], *, decided_on: View, unchanged: Iterable[str] = ()) -> int | None:
         """Never: who only reads writes nothing."""
@@ -77,7 +76,11 @@ class SeenMirror:
 
     def _may_see(self, event: Event) -> bool:
         self._seen(self._mirror.view)
-        return event.resource not in self._hidden
+        return self._shows(event)
+
+    def _shows(self, event: Event) -> bool:
+        """Commands of others are root's to know."""
+        return event.resource not in self._hidden and (event.given is None or event.given.user == self._who.user)
 
     def _seen(self, view: View) -> View:
         if view is not self._of:

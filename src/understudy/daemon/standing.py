@@ -3,8 +3,12 @@
 Called by `mirror.py`. Pure.
 """
 
+from collections.abc import Mapping
+
+from understudy.model.names import Incarnation
 from understudy.model.position import Position
 from understudy.model.view import View
+from understudy.registry import keys
 
 
 def standing_of(view: View) -> Position:
@@ -20,3 +24,13 @@ def how_it_went_back(known: Position, now: Position) -> str:
     if known.revision > now.revision:
         return f"it was set back from revision {known.revision} to {now.revision}"
     return f"it is a different registry, or was set back and written to since: its revision {known.revision} was a different one"
+
+
+def how_it_was_rewritten(before: Mapping[str, int], now: Mapping[str, int], known: Position, me: Incarnation | None) -> str:
+    """Whether the history of an era is another than it was, at no lower revision; else empty. Of all keys their revisions, before and now;
+    `me`: the incarnation of this server."""
+    if any(now.get(key, old) < old for key, old in before.items()):
+        return f"it was set back from revision {known.revision}, and others have written to it since"
+    if me is not None and keys.incarnation(me) in before and keys.incarnation(me) not in now:
+        return f"it was set back from revision {known.revision} to a copy that does not know this server's incarnation"
+    return ""

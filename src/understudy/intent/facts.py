@@ -170,7 +170,7 @@ def values(instance: Instance) -> Mapping[str, str]:
         "TYPE": instance.resource.type,
         "TARGET": instance.target.value,
         "STATE": instance.state.value,
-        "STATE_DETAILS": instance.details,
+        "STATE_DETAILS": instance.state_details,
         "INTERNAL_STATE": instance.internal.value,
         "CURRENT_SERVER": instance.server or "" if instance.state is not State.OFFLINE else "",
         "LAST_SERVER": last_server(instance),

@@ -1,11 +1,12 @@
 """The guards' key is exchanged without an outage: what each server does with it, and when the next step may come. Pure.
 
 Three steps, each of which every server that is there has to have done before the next begins: the new key is accepted beside the old one;
-it is sent with; the old one is forgotten. So at any instant every guard accepts what any other sends. Called by `daemon/keyring.py` (this
-server's part), by `daemon/verbs/rotate.py` and by the simulator's operators (the steps).
+it is sent with; the old one is forgotten. So at any instant every guard accepts what any other sends. A registry that was set back says
+what was over long ago, or nothing: nobody takes a key that he has forgotten, and the leader writes down what all servers have. Called by
+`daemon/keyring.py` (this server's part), by `daemon/verbs/rotate.py` and by the simulator's operators (the steps).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from understudy.intent.edit import Edit
@@ -14,6 +15,8 @@ from understudy.model.names import ServerName
 from understudy.model.state import ALIVE
 from understudy.model.view import ClusterRecord, KeyRotation, KeyStep, View
 
+FORGOTTEN_MOST = 64
+"""Names of forgotten keys that are kept, the newest."""
 _NEXT = {KeyStep.ACCEPT: KeyStep.SEND, KeyStep.SEND: KeyStep.FORGET}
 
 
@@ -24,12 +27,48 @@ def ring(rotation: KeyRotation, present: Sequence[str]) -> tuple[str, ...]:
         return tuple(present)
     others = [key for key in present if key != rotation.key]
     match rotation.step:
-        case KeyStep.ACCEPT if others:
+        case KeyStep.ACCEPT if others and present[0] != rotation.key:
             return (others[0], rotation.key)
-        case KeyStep.SEND if others:
+        case KeyStep.ACCEPT | KeyStep.SEND if others:  # who sends with it does not go back: others may have forgotten what was before
             return (rotation.key, others[0])
         case _:
             return (rotation.key,)
+
+
+def now_forgotten(forgotten: Sequence[str], before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
+    """What a server is never to take again, when it has these keys instead of those before."""
+    gone = dict.fromkeys((*forgotten, *(key for key in before if key not in now)))
+    return tuple(gone)[-FORGOTTEN_MOST:]
+
+
+def unrecorded(view: View, mine: Sequence[str], forgotten: Collection[str]) -> tuple[str, KeyStep] | None:
+    """What the registry should say of the keys and does not, because it was set back; None: nothing, or not as long as it is not known what
+    every server that is there has. `mine`, `forgotten`: of the server that asks, which was there.
+
+    Each server that is there is asked to do only what it has done, or what all the others are ready for; one that was away gets the key.
+    """
+    rotation = the_cluster(view).rotation
+    if view.recovering or not _is_past(rotation, mine, forgotten):
+        return None
+    said = [keys_of(view, server) for server, record in view.present().items() if record.life in ALIVE]
+    common = [key for key in mine if all(key in has for has in said)]
+    if not common:
+        return None
+    sent_with_by_all = [key for key in common if all(has[0] == key for has in said)]
+    wanted = (sent_with_by_all[0], KeyStep.FORGET) if sent_with_by_all else (common[0], KeyStep.SEND)
+    return None if rotation is not None and wanted == (rotation.key, rotation.step) else wanted
+
+
+def _is_past(rotation: KeyRotation | None, mine: Sequence[str], forgotten: Collection[str]) -> bool:
+    """Whether an exchange that a server has taken part in is later than what the registry says."""
+    if rotation is None:
+        return bool(forgotten) or len(mine) > 1
+    return rotation.key in forgotten or (rotation.step is not KeyStep.FORGET and tuple(mine) == (rotation.key,))
+
+
+def said_again(view: View, key: str, step: KeyStep, sealed: Mapping[ServerName, str]) -> ClusterRecord:
+    """The record with what was `unrecorded`: by nobody, for who has asked for it is not known any more."""
+    return replace(the_cluster(view), rotation=KeyRotation(key=key, step=step, sealed=sealed))
 
 
 def waits_for(view: View, rotation: KeyRotation) -> tuple[ServerName, ...]:
@@ -49,9 +88,17 @@ def _has_done(view: View, server: ServerName, rotation: KeyRotation) -> bool:
 
 
 def keys_of(view: View, server: ServerName) -> tuple[str, ...]:
-    """What the present incarnation of a server has said of its keys; empty: nothing."""
+    """What the present incarnation of a server has said of its keys in this era; empty: nothing. (What it said before the registry was set
+    back may be long ago.)"""
     look, record = view.looks.get(server), view.present().get(server)
-    return look.keys if look is not None and record is not None and look.incarnation == record.incarnation else ()
+    if look is None or record is None or look.incarnation != record.incarnation or look.era != view.era:
+        return ()
+    return look.keys
+
+
+def seals(view: View) -> Mapping[ServerName, str]:
+    """For what is sealed what one server alone may know, of every server that has ever said it."""
+    return {server: look.seal for server, look in view.looks.items() if look.seal}
 
 
 def cannot_begin(view: View) -> tuple[ServerName, ...]:

@@ -10,14 +10,14 @@ from understudy.intent.facts import named_by
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.kinds.address import network_number_of
-from understudy.kinds.network import network_name, place_on
+from understudy.kinds.network import NETWORK, network_name, place_on
 from understudy.model import events
 from understudy.model.names import ResourceName
 from understudy.model.settings import MOST_NETWORKS, NetworkSettings
 from understudy.model.state import Target
 from understudy.model.tables import NUMBER
 from understudy.model.types import network_definition
-from understudy.model.view import TargetRecord, View
+from understudy.model.view import Definition, TargetRecord, View
 
 LONGEST_INTERFACE = 15
 """Characters of an interface's name, in Linux."""
@@ -72,6 +72,22 @@ def add(view: View, wanted: NetworkSettings, operator: Operator) -> Edit:
         targets={name: TargetRecord(target=Target.ONLINE, by=operator.by, era=view.era)},
         history=(HistoryEntry(kind=events.DEFINED, resource=name),),
     )
+
+
+def is_network(definition: Definition) -> bool:
+    """Whether a definition is a network's own: its type and one of the names that networks have."""
+    return definition.type == NETWORK and any(definition.name == network_name(number) for number in range(1, MOST_NETWORKS + 1))
+
+
+def check_network(view: View, definition: Definition) -> None:
+    """Declined: in this View, to which it belongs, it has no subnet, or one that overlaps another network's."""
+    known = {network_name(network.number): network for network in networks(view)}
+    own = known.get(definition.name)
+    if own is None:
+        raise Declined(20615, definition.name, "registered", "USR_ORA_SUBNET and USR_ORA_NETMASK are no subnet")
+    for other in known.values():
+        if other is not own and ipaddress.ip_network(other.subnet).overlaps(ipaddress.ip_network(own.subnet)):
+            raise Declined(20615, own.number, "registered", f"network {other.number} has {other.subnet}, which overlaps")
 
 
 def remove(view: View, number: int, operator: Operator) -> Edit:

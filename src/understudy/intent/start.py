@@ -313,7 +313,7 @@ def _check_group(
     """What runs already stays where it is, unless `-f`; and the server that it is asked for on must admit every member."""
     for name in members:
         for silent in silent_candidates(ground, ground.view.resources[name]):
-            raise Declined(20105, name, silent, below=(remedy(Reason(Why.COULD_NOT_TELL), silent),))
+            raise Declined(20105, name, silent, below=(remedy(Reason(Why.COULD_NOT_TELL), silent, name),))
     homes = {name: server for name in members if (server := running_on(ground.view, name)) is not None}
     if place is not None:
         check_place(ground, members, place, wanted)

@@ -71,8 +71,8 @@ def define(view: View, record: TypeRecord, operator: Operator, *, force: bool = 
     if find(record.name, view.types) is not None:
         raise Declined(2728, record.name)
     check_name(record.name)
-    _check(record, view)
-    _check_names(view, operator, {}, record.attributes, force=force)
+    check_record(record, view)
+    check_named(view, operator, {}, record.attributes, force=force)
     base = record.base
     rests = Rests() if base is None or is_built_in(base) else Rests(types=(base,))
     return Edit(types={record.name: record}, rests=rests, history=(_entry(events.DEFINED, record.name),))
@@ -84,8 +84,8 @@ def modify(view: View, changes: TypeRecord, operator: Operator, *, force: bool =
     record = replace(before, attributes={**before.attributes, **changes.attributes}, flags={**before.flags, **changes.flags})
     if record == before:
         return Draft(edit=Edit(), after=view)
-    _check(record, view)
-    _check_names(view, operator, before.attributes, changes.attributes, force=force)
+    check_record(record, view)
+    check_named(view, operator, before.attributes, changes.attributes, force=force)
     after = replace(view, types={**view.types, record.name: record})
     resources, restarting = dict(view.resources), {}
     for definition in view.definitions.values():
@@ -125,7 +125,7 @@ def _resolved(definition: Definition, view: View, after: View) -> Resource:
         raise
 
 
-def _check_names(view: View, operator: Operator, before: Mapping[str, str], given: Mapping[str, str], *, force: bool) -> None:
+def check_named(view: View, operator: Operator, before: Mapping[str, str], given: Mapping[str, str], *, force: bool) -> None:
     """Defaults may name only what exists: servers (unless forced) and pools."""
     if not force:
         check_servers(servers(view, operator.settings), before, given)
@@ -139,7 +139,8 @@ def _entry(kind: str, name: TypeName, attributes: str = "") -> HistoryEntry:
     return HistoryEntry(kind=kind, text=f"resource type '{name}'" + (f": {attributes}" if attributes else ""))
 
 
-def _check(record: TypeRecord, view: View) -> None:
+def check_record(record: TypeRecord, view: View) -> None:
+    """Its base, its attributes and their defaults are what a type may have. BadInput."""
     types = {**view.types, record.name: record}
     chain = descent(record.name, types)
     if chain[-1].name not in (CLUSTER, LOCAL):

@@ -247,6 +247,13 @@ HELD_NOT_KEPT = LogEvent(
     "Make room in `state_dir`.",
 )
 HELD_KEPT = LogEvent("held-kept", "info", "What this server holds is kept on its disk again.")
+PAST_NOT_KEPT = LogEvent(
+    "past-not-kept",
+    "warning",
+    "What the registry was, and what was decided, cannot be kept on this server's disk: `--at` and `understudy replay` know nothing of it.",
+    "Make room in `state_dir`. Nothing else suffers.",
+)
+PAST_KEPT = LogEvent("past-kept", "info", "It is kept again, from what is so now.")
 HELD_UNREADABLE = LogEvent(
     "held-unreadable", "warning", "What an earlier daemon kept on disk cannot be read; without the registry nothing is restarted by it."
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter, is_
 
 from understudy.model.custom import AskedAnswer
+from understudy.model.given import GivenCommand
 from understudy.model.names import CategoryName, Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
@@ -321,6 +322,10 @@ class Event:
     text: str = ""
     activity: str = ""
     """What it is part of: a lane's undertaking or the leader's decision, as the logs call it. Empty: of none, or of a version without."""
+    command: str = ""
+    """The command that it belongs to, or follows from; empty: none that is known."""
+    given: GivenCommand | None = None
+    """Of an event that tells of a command itself: more of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

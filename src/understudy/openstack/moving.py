@@ -9,8 +9,8 @@ import os
 import pwd
 import stat
 import subprocess
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -227,12 +227,9 @@ class DataMover:
         if (left := free.f_bavail * free.f_frsize) < needed - done:
             raise MoveRefused(f"{self._move.export} has {left} bytes free, and {needed - done} are needed")
         self._step(f"copy to {staging.name}")
-        staging.mkdir(mode=0o700, exist_ok=True)
-        try:
+        with self._trusted():
+            staging.mkdir(mode=0o700, exist_ok=True)
             not_taken = copy(self._path, staging, self._report, OF_THE_FILE_SYSTEM)
-        except PermissionError as error:
-            why = "it does not let root set owners (root_squash, perhaps): export it with no_root_squash"
-            raise MoveRefused(f"{self._move.export}: {error.strerror}: {why}") from None
         self._step("compare")
         ours, theirs = count(self._path, self._report, OF_THE_FILE_SYSTEM), count(staging, self._report)
         if listing(self._path, OF_THE_FILE_SYSTEM) != seen.listing:
@@ -244,6 +241,15 @@ class DataMover:
         remarks = [f"{len(ours.skipped)} sockets were left out"] if ours.skipped else []
         remarks += [f"the share does not take {', '.join(sorted(not_taken))}"] if not_taken else []
         return DataMoved(ours.files, ours.size, tuple(remarks))
+
+    @contextmanager
+    def _trusted(self) -> Iterator[None]:
+        """For what root alone may do on the share."""
+        try:
+            yield
+        except PermissionError as error:
+            why = "it does not let root write and set owners (root_squash, perhaps): export it with no_root_squash"
+            raise MoveRefused(f"{self._move.export}: {error.strerror}: {why}") from None
 
     def _write_marker(self, share: Path, marker: MoveMarker) -> None:
         self._step("note that it was compared")
@@ -302,8 +308,9 @@ class DataMover:
         state, mode = os.stat(share), int(self._move.mode, 8)
         if (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) != (uid, gid, mode):
             self._step("set the owner of the export's top")
-            os.chown(share, uid, gid)
-            os.chmod(share, mode)
+            with self._trusted():
+                os.chown(share, uid, gid)
+                os.chmod(share, mode)
 
 
 def _names(folder: Path) -> tuple[str, ...]:

@@ -1,12 +1,17 @@
-"""How a server would come into a pool: the change of the pool that has this effect, tried out before it is proposed. Pure."""
+"""Advice that works when it is typed: the change of a pool, a resource or a network that lets a server run something. Pure.
+
+What a pool would make of a change is tried out before it is proposed.
+"""
 
 from collections.abc import Iterator, Mapping
 
 from understudy.errors import BadInput
 from understudy.model.categories import category_members
-from understudy.model.names import PoolName, ServerName
+from understudy.model.membership import pools_now
+from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.pools import BUILT_IN, GENERIC, attributes_of, build, category_of, membership, validate
 from understudy.model.state import Life
+from understudy.model.types import is_a
 from understudy.model.view import Pool, View
 
 HIGHEST = 1000
@@ -27,6 +32,27 @@ def into_pool(view: View, names: tuple[PoolName, ...], server: ServerName) -> st
     if all(name in BUILT_IN for name in names) and having:
         return f"let SERVER_POOLS of the resource name the pool that has it: {', '.join(having)}"
     return ""
+
+
+def as_member(view: View, name: ResourceName, server: ServerName) -> str:
+    """What lets a resource run on a server that its HOSTING_MEMBERS do not name."""
+    members = " ".join((*view.resources[name].hosting_members, server))
+    return f'add it: crsctl modify resource {name} -attr "HOSTING_MEMBERS={members}"'
+
+
+def with_instance(view: View, name: ResourceName, server: ServerName) -> str:
+    """What gives a local resource an instance on a server that is in none of its SERVER_POOLS."""
+    pools = view.resources[name].server_pools
+    having = sorted(pool for pool, members in pools_now(view).items() if server in members and pool not in BUILT_IN)
+    if having:
+        return f'let it have an instance there: crsctl modify resource {name} -attr "SERVER_POOLS={" ".join((*pools, having[0]))}"'
+    return into_pool(view, pools, server)
+
+
+def of_type(view: View, type_name: str, server: ServerName) -> str:
+    """What makes something of a type run on a server; empty: nothing of it is registered."""
+    found = sorted(name for name, resource in view.resources.items() if is_a(resource.type, TypeName(type_name), view.types))
+    return f"crsctl start resource {found[0]} -n {server}" if found else ""
 
 
 def _changes(pools: Mapping[PoolName, Pool], pool: Pool, server: ServerName, members: tuple[ServerName, ...]) -> Iterator[dict[str, str]]:

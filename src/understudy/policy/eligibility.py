@@ -5,6 +5,7 @@ Called by decide, by explain and what-if, and by crsctl's verbs to refuse what c
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from understudy.model.failures import unavailable
 from understudy.model.membership import has_instance
@@ -21,6 +22,7 @@ from understudy.policy.rivals import displaced, rival_of
 LAST = 10_000
 """Ranks behind every place in a list."""
 ANY_POOL = PoolName("*")
+_POSSIBLE, _LAST_RAN = Reason(Why.POSSIBLE), Reason(Why.LAST_RAN)
 BALANCED_POOLS = (PoolName("Generic"), PoolName("Free"))
 """Where a balanced resource without SERVER_POOLS may go (Oracle's guide, SERVER_POOLS)."""
 
@@ -58,11 +60,16 @@ def standing(ground: Ground, resource: Resource, server: ServerName) -> Standing
     refusal = _refusal(ground, resource, server)
     if refusal is not None:
         return Standing(server=server, incarnation=ground.incarnation(server), admitted=False, reason=refusal)
+    rank, reason = _rank(ground, resource, server)
+    return Standing(server=server, incarnation=ground.incarnation(server), admitted=True, reason=reason, rank=rank)
+
+
+def _rank(ground: Ground, resource: Resource, server: ServerName) -> tuple[tuple[int, ...], Reason]:
+    """How a server that is admitted ranks, and why."""
     place, liked = _preference(ground, resource, server)
-    reason = Reason(Why.PREFERRED, (str(place + 1),)) if liked else Reason(Why.POSSIBLE)
     sticks = resource.use_stickiness and _last_server(ground, resource.name) == server
     rank = (
-        displaced(ground, resource, server),
+        displaced(ground, resource, server) if resource.name in ground.rivals else 0,
         0 if sticks or not resource.use_stickiness else 1,
         place if liked else LAST,
         -_attraction(ground, resource, server),
@@ -70,8 +77,9 @@ def standing(ground: Ground, resource: Resource, server: ServerName) -> Standing
         ground.burden(server, without=resource.name) if resource.placement is Placement.BALANCED and not resource.use_stickiness else 0,
         _place_in_pools(ground, resource, server),
     )
-    reason = Reason(Why.LAST_RAN) if sticks else reason
-    return Standing(server=server, incarnation=ground.incarnation(server), admitted=True, reason=reason, rank=rank)
+    if sticks:
+        return rank, _LAST_RAN
+    return rank, Reason(Why.PREFERRED, (str(place + 1),)) if liked else _POSSIBLE
 
 
 def placed(ground: Ground, resource: Resource, server: ServerName) -> bool:
@@ -113,20 +121,23 @@ def _sorted(found: Iterable[Standing]) -> tuple[Standing, ...]:
 
 
 def joint_standing(ground: Ground, members: Sequence[ResourceName], server: ServerName) -> Standing:
-    """One server's standing for a whole group."""
-    each = []
+    """One server's standing for a whole group: what `standing` says of each member, together."""
+    incarnation = ground.incarnation(server)
     if refusal := _cannot_act(ground, members, server):
-        return Standing(server=server, incarnation=ground.incarnation(server), admitted=False, reason=refusal)
+        return Standing(server=server, incarnation=incarnation, admitted=False, reason=refusal)
+    each = []
     for name in members:
-        verdict = standing(ground, ground.view.resources[name], server)
-        if not verdict.admitted:
-            alone = len(members) == 1 or verdict.reason.why in _OF_THE_SERVER  # true of the server, whatever the resource
-            about = verdict.reason if alone else Reason(Why.FELLOW_REFUSED, (name,), verdict.reason)
-            return Standing(server=server, incarnation=verdict.incarnation, admitted=False, reason=about)
-        each.append(verdict)
-    rank = tuple(map(sum, zip(*(verdict.rank for verdict in each), strict=True)))
-    best = min(each, key=lambda verdict: verdict.rank)
-    return Standing(server=server, incarnation=best.incarnation, admitted=True, reason=best.reason, rank=rank)
+        resource = ground.view.resources[name]
+        if (refusal := _refusal(ground, resource, server)) is not None:
+            alone = len(members) == 1 or refusal.why in _OF_THE_SERVER  # true of the server, whatever the resource
+            about = refusal if alone else Reason(Why.FELLOW_REFUSED, (name,), refusal)
+            return Standing(server=server, incarnation=incarnation, admitted=False, reason=about)
+        each.append(_rank(ground, resource, server))
+    rank, reason = each[0]
+    if len(each) > 1:
+        rank = tuple(map(sum, zip(*(ranked for ranked, _ in each), strict=True)))
+        _, reason = min(each, key=itemgetter(0))
+    return Standing(server=server, incarnation=incarnation, admitted=True, reason=reason, rank=rank)
 
 
 def _cannot_act(ground: Ground, members: Sequence[ResourceName], server: ServerName) -> Reason | None:
@@ -161,7 +172,7 @@ def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason |
     if _holds_by_old_voters(ground, server):
         return Reason(Why.OLD_VOTERS)
     incarnation = ground.incarnation(server)
-    if incarnation is None or not ground.view.looked(server, incarnation, resource):
+    if not ground.has_looked(server, resource):
         silent = incarnation is not None and ground.view.could_not_tell(server, incarnation, resource)
         return Reason(Why.COULD_NOT_TELL if silent else Why.NOT_LOOKED)
     return _dependency_refusal(ground, resource, server)
@@ -184,7 +195,7 @@ def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> 
     """
     missing = []
     for server, record in ground.present.items():
-        if record.life is not Life.ONLINE or ground.view.witness(server) or ground.view.looked(server, record.incarnation, resource):
+        if record.life is not Life.ONLINE or ground.has_looked(server, resource) or ground.view.witness(server):
             continue
         ended = ground.view.could_not_tell(server, record.incarnation, resource) and resource.name not in ground.view.looks[server].epochs
         if not ended or (never_placed and _placement_refusal(ground, resource, server) is None):
@@ -273,6 +284,8 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
                     return Reason(Why.NO_INSTANCE, (other.name,))
                 down = ground.view.target_on(other.name, server) is Target.ONLINE
                 return Reason(Why.NETWORK_DOWN if down else Why.NETWORK_STOPPED, (other.name,))
+    if resource.name not in ground.rivals:
+        return None
     if not ground.owns(server, resource.name) and (unlooked := _rival_not_looked_at(ground, resource, server)) is not None:
         return Reason(Why.RIVAL_NOT_LOOKED, (unlooked,))
     return rival_of(ground, resource, server)
@@ -335,6 +348,8 @@ def _place_in_pools(ground: Ground, resource: Resource, server: ServerName) -> i
 def _attraction(ground: Ground, resource: Resource, server: ServerName) -> int:
     """How many of those that it likes to be beside are there: of a type each counts."""
     wished = [dependency for dependency in resource.start if dependency.kind is DependencyKind.ATTRACTION]
+    if not wished:
+        return 0  # nearly all
     named = [(dependency, name) for dependency in wished for name in ground.meant(dependency) if name != resource.name]
     return sum(_counts(ground, dependency, name, server) for dependency, name in named)
 
@@ -342,6 +357,8 @@ def _attraction(ground: Ground, resource: Resource, server: ServerName) -> int:
 def dispersion(ground: Ground, resource: Resource, server: ServerName) -> int:
     """How many of those that it likes to be apart from are there; with `pool:` in the server's pools."""
     avoided = [dependency for dependency in resource.start if dependency.kind is DependencyKind.DISPERSION]
+    if not avoided:
+        return 0  # nearly all
     return sum(
         _counts(ground, dependency, name, place)
         for dependency in avoided

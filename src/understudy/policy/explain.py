@@ -135,8 +135,8 @@ def _state(view: View, name: ResourceName) -> str:
     """As `crsctl stat res` says it, with what is under way and what else has to be known."""
     texts = []
     for instance in instances(view, view.resources[name]):
-        more = [instance.internal.value] if instance.internal is not Internal.STABLE else []
-        texts.append(", ".join([instance.state_text, *more, *([instance.remark] if instance.remark else [])]))
+        internal = "" if instance.internal is Internal.STABLE else instance.internal.value
+        texts.append(", ".join(text for text in (instance.state_text, internal, instance.state_details) if text))
     return "; ".join(texts) or State.OFFLINE.value
 
 
@@ -148,8 +148,10 @@ def _here_because(view: View, assignment: Assignment, *, local: bool) -> str:
     if target is not None and target.target is Target.OFFLINE and target.by.startswith(BY):
         words = f"its TARGET is OFFLINE ({target.by})"
     if assignment.owner is None:
-        found = any(instance.state in RUNNING for instance in instances(view, view.resources[assignment.resource]))
-        left_alone = ": it was found running, and is left alone until somebody starts or stops it by command" if found else ""
+        name = assignment.resource
+        found = any(instance.state in RUNNING for instance in instances(view, view.resources[name]))
+        command = f"crsctl start resource {name}, or crsctl stop resource {name}"
+        left_alone = f": it was found running, and is left alone until somebody starts or stops it by command ({command})" if found else ""
         return words or f"it was never assigned{left_alone}"
     where = f"assigned to {assignment.owner.server}/{short(assignment.owner.incarnation)} under epoch {assignment.epoch}"
     return f"{where}: {words}" if words else where
@@ -172,9 +174,9 @@ def _line(view: View, ruled: Standing, assignment: Assignment, tie: Tie | None) 
     verdict = "unknown" if lost else "has it" if sole else "is next" if here else "admitted" if ruled.admitted else "refused"
     if not lost and report is not None and report.state in RUNNING:
         verdict = "runs it"
-    change = "" if ruled.admitted else remedy_here(view, ruled.reason, ruled.server)
+    change = "" if ruled.admitted else remedy_here(view, ruled.reason, ruled.server, assignment.resource)
     if elsewhere is not None:
-        change = remedy(elsewhere.reason, ruled.server).replace("...", assignment.resource)
+        change = remedy(elsewhere.reason, ruled.server, assignment.resource)
     return ExplainLine(server=ruled.server, verdict=verdict, because=words, would_change=change)
 
 

@@ -40,6 +40,8 @@ class Ground:
     """Sum of LOAD of what each server owns."""
     delayed: Mapping[ResourceName, float] = field(default_factory=dict)
     """Seconds that are left of the delays of failovers (`failover.py`); only while a decision is made."""
+    looked: Mapping[ServerName, Mapping[ResourceName, str]]
+    """What the newest incarnation of each server has looked at in this era, as `View.looked` says it: resource -> uid of its definition."""
     remembered: Mapping[ResourceName, int]
     """Of which a guard remembers a higher epoch than the registry said: the highest."""
 
@@ -84,6 +86,11 @@ class Ground:
         """Whether the server's present incarnation reports the resource ONLINE (or INTERMEDIATE)."""
         report = self.view.report(resource, server)
         return report is not None and report.incarnation == self.incarnation(server) and report.state in (State.ONLINE, State.INTERMEDIATE)
+
+    def has_looked(self, server: ServerName, resource: Resource) -> bool:
+        """S6: whether the server's newest incarnation has checked this very resource."""
+        looked = self.looked.get(server)
+        return looked is not None and looked.get(resource.name) == resource.uid
 
     def settle(self, assignments: Iterable[Assignment]) -> None:
         """Count these assignments from now on instead of the View's."""
@@ -165,8 +172,15 @@ def survey(view: View) -> Ground:
         requests=requests_of(view),
         owners=dict(owned.owners),
         loads=dict(owned.loads),
+        looked=looked_of(view, present),
         remembered=remembered(view),
     )
+
+
+def looked_of(view: View, present: Mapping[ServerName, IncarnationRecord]) -> dict[ServerName, Mapping[ResourceName, str]]:
+    """See `Ground.looked`."""
+    found = ((look, present[server]) for server, look in view.looks.items() if server in present)
+    return {record.server: look.looked for look, record in found if look.incarnation == record.incarnation and look.era == view.era}
 
 
 class ResourcesByType(Mapping[str, tuple[ResourceName, ...]]):

@@ -94,7 +94,12 @@ def _matters(before: View, after: View) -> bool:
     changed = differing(before.resources, after.resources)
     if any(name not in before.resources or name not in after.resources for name in changed):
         return True
-    return any(_placed_by(before.resources[name]) != _placed_by(after.resources[name]) for name in changed)
+    return any(is_placed_otherwise(before.resources[name], after.resources[name]) for name in changed)
+
+
+def is_placed_otherwise(before: Resource, after: Resource) -> bool:
+    """Whether a decision about places, or a lane's rule about neighbours, may come out otherwise for a changed resource."""
+    return _placed_by(before) != _placed_by(after)
 
 
 def _placed_by(resource: Resource) -> Resource:

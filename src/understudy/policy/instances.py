@@ -50,7 +50,12 @@ class Instance:
     @property
     def details_text(self) -> str:
         """State details as the table shows them."""
-        return ",".join(text for text in (self.details, self.remark, self.internal.value) if text)
+        return ",".join(text for text in (self.state_details, self.internal.value) if text)
+
+    @property
+    def state_details(self) -> str:
+        """STATE_DETAILS: what its lane says of it, and what else has to be known."""
+        return ",".join(text for text in (self.details, self.remark) if text)
 
     @property
     def remark(self) -> str:

@@ -5,7 +5,7 @@ fact has changed since nothing was to be done about it is left out (`tests/polic
 a rule looks at more than a group, those groups are always in it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from understudy.model.categories import category_members
@@ -14,10 +14,12 @@ from understudy.model.names import Incarnation, ResourceName
 from understudy.model.resource import DependencyKind, Resource
 from understudy.model.view import ClusterRecord, IncarnationRecord, View
 from understudy.policy.eras import remembered
-from understudy.policy.ground import Ground, ResourcesByType, load_of, requests_of, rivals_of, survey
+from understudy.policy.ground import Ground, ResourcesByType, load_of, looked_of, requests_of, rivals_of, survey
 from understudy.policy.groups import group_of, groups
 from understudy.policy.plan import Plan
 
+ResourceGroup = tuple[ResourceName, ...]
+"""The names of its members, sorted."""
 _LOOKS_AROUND = (DependencyKind.EXCLUSION, DependencyKind.ATTRACTION, DependencyKind.DISPERSION)
 
 
@@ -36,11 +38,15 @@ class DecisionPart:
     """The groups of the decisions after it."""
 
     def bounded(self, ended: Collection[IncarnationRecord] = ()) -> "DecisionPart":
-        """With no more groups than may be, in their order. `ended`: who is gone from now on."""
-        ordered = _in_order(self.ground.view, self.groups, {record.incarnation for record in ended})
-        if self.most is None:
-            return replace(self, groups=ordered)
-        return replace(self, groups=ordered[: self.most], later=ordered[self.most :])
+        """With no more groups than may be, of those that are to be gone through now and, in turns, those that were left: first those of
+        which something is, or was, with who is gone, or is `ended` from now on. What was left is in that order already."""
+        gone = {record.incarnation for record in ended}
+        if self.most is None or len(self.groups) + len(self.later) <= self.most:
+            return replace(self, groups=_in_order(self.ground.view, (*self.groups, *self.later), gone), later=())
+        ordered = _in_turns(self.groups, self.later[: self.most])
+        ordered.sort(key=lambda members: not _stranded(self.ground.view, members, gone))
+        now = _in_order(self.ground.view, ordered[: self.most], gone)
+        return replace(self, groups=now, later=(*ordered[self.most :], *self.later[self.most :]))
 
     def wanting(self, view: View, names: Collection[ResourceName]) -> "DecisionPart":
         """The same of a View in which these are wanted from now on: their groups are gone through as well."""
@@ -68,8 +74,8 @@ class DecisionParts:
         self._ground: Ground | None = None
         self._open: set[ResourceName] = set()
         """Of groups that were to change by the last decision: whether they have is not known."""
-        self._later: set[ResourceName] = set()
-        """Of groups that were left for the next decision: one of each."""
+        self._later: tuple[ResourceGroup, ...] = ()
+        """Groups that were left for the next decision."""
         self._watchful: set[ResourceName] = set()
         """Who looks at others, wherever they belong."""
         self._strangers: set[ResourceName] = set()
@@ -85,7 +91,7 @@ class DecisionParts:
         # who needs something of a type is decided about after that; and how a recovery ends goes by all there is
         most = None if self._watchful or view.recovering or view.set_back else self._most
         part = replace(part, most=most).bounded()
-        self._later = {members[0] for members in part.later}
+        self._later = part.later
         return part
 
     def _unbounded(self, view: View, changed: Collection[ResourceName] | None) -> DecisionPart:
@@ -102,12 +108,15 @@ class DecisionParts:
             by_type=ground.by_type if resources_alike else ResourcesByType(view),
             rivals=ground.rivals if resources_alike or not (ground.rivals or self._watchful) else rivals_of(view),
             requests=ground.requests if resources_alike and before.requests is view.requests else requests_of(view),
+            looked=ground.looked if before.looks is view.looks else looked_of(view, ground.present),
             remembered=remembered(view),
         )
         _count_again(ground, {*changed, *self._open})
         waiting = (name for name in with_trait(view.resources, Trait.DELAYED) if _waits(view, name))
-        around = {*self._open, *self._later, *self._watchful, *waiting, *ground.rivals, *_who_goes_by(before, view, changed)}
-        return DecisionPart(ground=ground, groups=_groups_of(view, around), strangers=self._strangers)
+        around = {*self._open, *self._watchful, *waiting, *ground.rivals, *_who_goes_by(before, view, changed)}
+        found = _groups_of(view, around)
+        left = _without(self._later, around.union(*found))
+        return DecisionPart(ground=ground, groups=found, strangers=self._strangers, later=left)
 
     def decided(self, plan: Plan) -> None:
         """What was decided about the part that was made last."""
@@ -144,6 +153,19 @@ def _stranded(view: View, members: Iterable[ResourceName], gone: Collection[Inca
     """Whether one of them may be running where the incarnation is not alive any more."""
     held = (view.assignments[name].holders for name in members if name in view.assignments)
     return any(holder.incarnation in gone or not view.alive(holder.incarnation) for holders in held for holder in holders)
+
+
+def _in_turns(fresh: Sequence[ResourceGroup], left: Sequence[ResourceGroup]) -> list[ResourceGroup]:
+    """Neither waits for the end of the other, of which there may be no end."""
+    both = [members for pair in zip(fresh, left, strict=False) for members in pair]
+    return [*both, *fresh[len(left) :], *left[len(fresh) :]]
+
+
+def _without(left: tuple[ResourceGroup, ...], names: Collection[ResourceName]) -> tuple[ResourceGroup, ...]:
+    """Groups that were left, less those with any of these names: they are gone through now, as far as they are registered. Who comes to a
+    group, or leaves it, is among them, and so is whoever is in a group with it now, or was."""
+    known = frozenset(names)
+    return tuple(members for members in left if known.isdisjoint(members)) if left and known else left
 
 
 def _alike(before: View, view: View) -> bool:

@@ -8,7 +8,7 @@ from understudy.model.reasons import Reason, Why
 from understudy.model.shown import one_line
 from understudy.model.state import Target
 from understudy.model.view import View
-from understudy.policy.advice import into_pool
+from understudy.policy.advice import as_member, into_pool, of_type, with_instance
 from understudy.policy.eligibility import group_standings
 from understudy.policy.ground import Ground, survey
 from understudy.policy.groups import group_of
@@ -31,7 +31,7 @@ _SENTENCES: dict[Why, str] = {
     Why.EXCLUDED: "{0} runs there and the two exclude each other",
     Why.GIVEN_BACK: "it failed there, and {0}, which it preempts, has no other server",
     Why.RIVAL_NOT_LOOKED: "it has not checked yet whether {0} runs there, and the two exclude each other",
-    Why.NOT_USED: "no resources are started there (crsctl set resource use 0)",
+    Why.NOT_USED: "no resources are started there (its resource use is 0)",
     Why.DISABLED: "the resource is disabled (ENABLED=0)",
     Why.COMING_UP: "only servers that have just come up could run it, and what AUTO_START=never says of that is decided first",
     Why.BOUND: "INSTANCE_FAILOVER=0: it belongs on {0}, and starts nowhere else by itself",
@@ -52,7 +52,7 @@ _SENTENCES: dict[Why, str] = {
     Why.LEAVES: "{0}, where it ran before, leaves the cluster in order",
     Why.TARGET_OFFLINE: "its TARGET is OFFLINE",
     Why.UNAVAILABLE: "it failed {0} times within {1} s, as often as FAILURE_THRESHOLD allows within FAILURE_INTERVAL: "
-    "nothing is done about it until it is started by hand (crsctl start resource)",
+    "nothing is done about it until it is started by hand",
     Why.NO_CANDIDATE: "no server may run it now",
     Why.LAST_RESORT: "{0} has failed on every candidate; it is tried again here, with growing pauses",
     Why.KEPT_HERE: "{0} has failed here, and {1}=0 of {2} keeps it on this server; it is tried again with growing pauses",
@@ -73,21 +73,22 @@ _REMEDIES: dict[Why, str] = {
     Why.NOT_LOOKED: "nothing to do: the check is under way",
     Why.OLD_VOTERS: "it is considered again when {server} holds its lease by the present voters: see that it reaches them",
     Why.COULD_NOT_TELL: "fix what the check waits for on {server} (its script, its user, its storage): it is retried",
-    Why.NOT_IN_POOL: 'add it: crsctl modify serverpool {0} -attr "SERVER_NAMES=... {server}"',
+    Why.NOT_IN_POOL: "let {0} have it",
     Why.NOT_IN_CATEGORY: "crsctl stat category {0} says which servers are of it, crsctl stat server {server} -f what {server} is",
-    Why.NOT_A_MEMBER: "add {server} to HOSTING_MEMBERS (crsctl modify resource)",
+    Why.NOT_A_MEMBER: "add {server} to HOSTING_MEMBERS",
     Why.NETWORK_DOWN: "bring {0} up on {server}: look at its interface and subnet",
     Why.NETWORK_STOPPED: "crsctl start resource {0}",
-    Why.NO_INSTANCE: "let a pool of {0} have {server}: crsctl modify resource {0}, or crsctl modify serverpool",
+    Why.NO_INSTANCE: "let a pool of {0} have {server}",
     Why.TYPE_MISSING: "start a resource of type {0} there",
-    Why.EXCLUDED: "stop or relocate {0}",
+    Why.EXCLUDED: "let it go: crsctl stop resource {0}",
     Why.GIVEN_BACK: "mend what failed; then crsctl stop resource {0}, or let another server run it",
     Why.RIVAL_NOT_LOOKED: "nothing to do: the check of {0} is under way",
     Why.NOT_USED: "on {server}: crsctl set resource use 1",
-    Why.DISABLED: "crsctl modify resource ... -attr ENABLED=1",
-    Why.BOUND: "an operator may move it: crsctl start resource ... -n {server}",
-    Why.FAILOVER_DELAYED: "it starts there when the time is over; at once: crsctl start resource ... -n {server}",
+    Why.DISABLED: "crsctl modify resource {name} -attr ENABLED=1",
+    Why.BOUND: "an operator may move it: crsctl start resource {name} -n {server}",
+    Why.FAILOVER_DELAYED: "it starts there when the time is over; at once: crsctl start resource {name} -n {server}",
 }
+"""`{server}`: the one that is refused; `{name}`: the resource that it is refused for. Each command can be typed as it stands there."""
 
 
 def sentence(reason: Reason) -> str:
@@ -127,21 +128,45 @@ def against(view: View, name: ResourceName) -> tuple[str, ...]:
         elif group_standing.admitted and assignment is not None and group_standing.incarnation in assignment.tried:
             found.append(f"{group_standing.server}: it failed there before")
         elif not group_standing.admitted:
-            change = remedy_here(view, group_standing.reason, group_standing.server)
+            change = remedy_here(view, group_standing.reason, group_standing.server, name)
             found.append(f"{group_standing.server}: {sentence_about(group_standing.reason, name)}{f' -> {change}' if change else ''}")
     return tuple(found)
 
 
-def remedy_here(view: View, reason: Reason, server: ServerName) -> str:
-    """What would change a refusal in this very cluster: of a pool, the change that has the effect."""
-    if reason.root.why is Why.NOT_IN_POOL:
-        return into_pool(view, tuple(PoolName(name) for name in reason.root.of), server)
-    return remedy(reason, server)
+def remedy_here(view: View, reason: Reason, server: ServerName, name: ResourceName) -> str:
+    """What would change a refusal of this resource, or of its fellow, in this very cluster: the command that has the effect."""
+    root, about = reason.root, _refused(reason, name)
+    match root.why:
+        case Why.NOT_IN_POOL:
+            return into_pool(view, tuple(PoolName(pool) for pool in root.of), server)
+        case Why.NOT_A_MEMBER:
+            return as_member(view, about, server)
+        case Why.NO_INSTANCE:
+            return with_instance(view, ResourceName(root.of[0]), server)
+        case Why.TYPE_MISSING:
+            return of_type(view, root.of[0], server) or remedy(reason, server, name)
+        case Why.NETWORK_STOPPED if _is_wanted_elsewhere(view, ResourceName(root.of[0])):
+            return f"crsctl start resource {root.of[0]} -n {server}"
+        case _:
+            return remedy(reason, server, name)
 
 
-def remedy(reason: Reason, server: ServerName) -> str:
-    """What would change a refusal; empty where nothing is known to."""
-    return _filled(_REMEDIES.get(reason.root.why, "").replace("{server}", server), reason.root.of)
+def _is_wanted_elsewhere(view: View, name: ResourceName) -> bool:
+    record = view.targets.get(name)
+    return record is not None and (record.target is Target.ONLINE or bool(record.otherwise))
+
+
+def _refused(reason: Reason, name: ResourceName) -> ResourceName:
+    """Of which member of a group it is."""
+    if reason.why is not Why.FELLOW_REFUSED or reason.inner is None:
+        return name
+    return _refused(reason.inner, ResourceName(reason.of[0]))
+
+
+def remedy(reason: Reason, server: ServerName, name: ResourceName) -> str:
+    """What would change a refusal, wherever that is; empty where nothing is known to."""
+    text = _REMEDIES.get(reason.root.why, "").replace("{server}", server).replace("{name}", _refused(reason, name))
+    return _filled(text, reason.root.of)
 
 
 def _filled(text: str, of: tuple[str, ...]) -> str:

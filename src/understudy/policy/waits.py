@@ -78,7 +78,9 @@ class Waits:
         if (reason := assignment.reason) is not None and reason.why in WAITS_FOR_ITS_SERVER:
             passing = reason.why is Why.FAILOVER_DELAYED
             attribute = f"FAILOVER_DELAY={reason.of[1]}, then for another" if passing else "INSTANCE_FAILOVER=0"
-            return Cause(text=f"{reason.of[0]} to come back ({attribute}); at once elsewhere: {_elsewhere(name)}", passing=passing)
+            others = (each.server for each in group_standings(self.ground, wanted) if each.admitted)
+            at_once = next((f"; at once elsewhere: crsctl start resource {name} -n {server}" for server in others), "")
+            return Cause(text=f"{reason.of[0]} to come back ({attribute}){at_once}", passing=passing)
         if any(group_standing.admitted for group_standing in group_standings(self.ground, wanted)):
             return Cause(text=self._the_leader("to say where it belongs"))
         return Cause(text=f"a server that may run it: {no_candidate(view, name, self.ground)}", passing=False)
@@ -234,7 +236,7 @@ class Waits:
         also = "" if len(names) == 1 else f" (and {len(names) - 1} more)"
         text = f"'{first}'{also} on {server} to stop first, which depends on it"
         if own is None and wanted:
-            return Cause(text=f"{text} and is wanted there: crsctl stop resource {first}, or -f", passing=False)
+            return Cause(text=f"{text} and is wanted there: crsctl stop resource {first}", passing=False)
         if own is None or own.under_way:
             return Cause(text=text, under_way=own is not None)
         return Cause(text=f"{text}; '{first}' waits for {own.text}", passing=own.passing)
@@ -298,10 +300,6 @@ class Waits:
 def waits(view: View, ground: Ground | None = None) -> Waits:
     """To be asked about this View."""
     return Waits(ground=ground or survey(view), lanes=seen(view))
-
-
-def _elsewhere(name: ResourceName) -> str:
-    return f"crsctl start resource {name} -n SERVER"
 
 
 def _reports(view: View, name: ResourceName) -> Iterator[Report]:

@@ -38,3 +38,13 @@ class KeyFiles:
     def guard(self) -> str:
         """The key of the guards' messages, the same on every server."""
         return f"{self.folder}/guard.key"
+
+    @property
+    def forgotten(self) -> str:
+        """Names of the guards' keys that this server has had and is never to have again."""
+        return forgotten_file(self.guard)
+
+
+def forgotten_file(guard_key: str) -> str:
+    """Beside the key file."""
+    return f"{guard_key}.forgotten"

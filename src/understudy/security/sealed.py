@@ -7,6 +7,7 @@ repeat a secret in an error.
 import base64
 import binascii
 import os
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from understudy.errors import BadInput
+from understudy.linux.keys import key_id
+from understudy.model.names import ServerName
 from understudy.security.certificates import new_key, parse_key
 
 _POINT, _NONCE, _KEY = 65, 12, 32
@@ -34,6 +37,11 @@ def seal(public: str, secret: bytes, about: str) -> str:
     nonce = os.urandom(_NONCE)
     shared = once.exchange(ec.ECDH(), _public(public))
     return base64.b64encode(sealed + nonce + AESGCM(_derived(shared, sealed)).encrypt(nonce, secret, about.encode())).decode()
+
+
+def seal_for_each(key: bytes, seals: Mapping[ServerName, str]) -> dict[ServerName, str]:
+    """A key of the guards, for each server that has said for what to seal. BadInput."""
+    return {server: seal(public, key, key_id(key)) for server, public in seals.items() if public}
 
 
 def unseal(key: str, sealed: str, about: str) -> bytes:

@@ -15,17 +15,17 @@ from understudy.model.settings import Settings
 from understudy.security.keyfiles import KeyFiles
 from understudy.setup.places import SetupPlaces, tokens_file
 
-HELD = "held.json"
+HELD, PAST = "held.json", "past"
 
 
 def own_files(settings: Settings, places: SetupPlaces) -> list[str]:
     """Files and directories, in the order in which they go, whether they are there or not."""
     keys, tokens = KeyFiles(places.keys), tokens_file(settings.state_dir)
     return [
-        *(keys.authority_key, keys.key, keys.guard, keys.certificate, keys.authority),
+        *(keys.authority_key, keys.key, keys.guard, keys.forgotten, keys.certificate, keys.authority),
         *(places.etcd, places.registry),
         *(f"{settings.state_dir}/{name}" for name in ("etcd", "etcd.removed")),
-        *(tokens, f"{tokens}.lock", f"{settings.state_dir}/{HELD}"),
+        *(tokens, f"{tokens}.lock", f"{settings.state_dir}/{HELD}", f"{settings.state_dir}/{PAST}"),
         *(registered.path_of(settings), serverfile.path_of(settings)),
         places.config,
     ]

@@ -15,6 +15,7 @@ from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.servers import ServerHardware
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings
 from understudy.model.state import Life
+from understudy.ports import KeysOnDisk
 from understudy.registry.wire import PRESENT, WrittenNewer
 from understudy.sim.chance import Chance
 from understudy.sim.clocks import Clocks
@@ -84,19 +85,31 @@ class MachineKeys:
     def __init__(self, server: str) -> None:
         self.keys: Keys = (b"the first key of all".ljust(KEY_BYTES),)
         self._server = server
+        self._forgotten: tuple[str, ...] = ()
 
-    async def read(self) -> tuple[Keys, str]:
+    async def read(self) -> KeysOnDisk:
         """See ports.KeyStore."""
-        return self.keys, f"for {self._server}"
+        return KeysOnDisk(self.keys, f"for {self._server}", self._forgotten)
 
     async def unseal(self, sealed: str, key: str) -> bytes:
         """See ports.KeyStore."""
         return bytes.fromhex(sealed.removeprefix(f"for {self._server} "))
 
-    async def write(self, keys: Keys) -> None:
-        """See ports.KeyStore; written when it is, for who dies meanwhile has not written."""
+    async def seal(self, key: bytes, seals: Mapping[ServerName, str]) -> Mapping[ServerName, str]:
+        """See ports.KeyStore."""
+        return sealed_for_each(key, seals)
+
+    async def write(self, keys: Keys, forgotten: tuple[str, ...]) -> None:
+        """See ports.KeyStore; written when it is, for who dies meanwhile has not written, or half of it."""
+        await asyncio.sleep(WRITE_S)
+        self._forgotten = forgotten
         await asyncio.sleep(WRITE_S)
         self.keys = keys
+
+
+def sealed_for_each(key: bytes, seals: Mapping[ServerName, str]) -> dict[ServerName, str]:
+    """As `MachineKeys` opens it."""
+    return {server: f"{seal} {key.hex()}" for server, seal in seals.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,13 @@ Called by `sim/faults.py` and by stories. The command waits between the steps; h
 from dataclasses import replace
 
 from understudy.intent.edit import Edit
-from understudy.intent.keyring import begun, cannot_begin, next_step, waits_for
+from understudy.intent.keyring import begun, cannot_begin, next_step, seals, waits_for
 from understudy.linux.keys import KEY_BYTES, key_id
+from understudy.model.state import ALIVE
 from understudy.model.view import KeyStep, View
 from understudy.sim.chance import dice
 from understudy.sim.instances import Later
+from understudy.sim.machine import sealed_for_each
 from understudy.sim.world import World
 
 
@@ -21,7 +23,7 @@ def begin(world: World) -> bool:
     if view.cluster is None or cannot_begin(view) or not over(view):
         return False
     new = dice(world.seed, f"key {world.loop.now}").randbytes(KEY_BYTES)
-    sealed = {server: f"{look.seal} {new.hex()}" for server, look in view.looks.items() if look.seal}
+    sealed = sealed_for_each(new, seals(view))
     if sealed.keys() != world.machines.keys():
         return False
     world.command("begins to exchange the guards' key", lambda view, operator: begun(view, key_id(new), sealed, operator.by))
@@ -49,12 +51,34 @@ def finish(world: World, later: Later) -> None:
 
 
 def resume(world: World, later: Later) -> None:
-    """The registry went back: an exchange that it says is under way goes on, and else a new one begins as soon as that can be, for a server
-    may have missed that the old key was forgotten, and nothing says so any more."""
-    if not world.hub.away and world.view().cluster is not None and (not over(world.view()) or begin(world)):
-        finish(world, later)
-    else:
+    """The registry went back: an exchange that it says is under way goes on. Where the registry was lost while a server was away, nobody
+    knows any more for what to seal the key for that server, which is joined with a token then."""
+    view = world.view()
+    if world.hub.away or view.cluster is None or view.recovering:
         later(1.0, lambda: resume(world, later))
+        return
+    if not over(view):
+        finish(world, later)
+    if not _all_have_it(world, view):
+        later(1.0, lambda: resume(world, later))
+
+
+def _all_have_it(world: World, view: View) -> bool:
+    """Whether no server is without a key that the present ones accept and without a way to it; who is, and has power, is given it."""
+    present = [world.machines[server] for server, record in view.present().items() if record.life in ALIVE]
+    rotation = None if view.cluster is None else view.cluster.rotation
+    known = view.looks.keys() if rotation is None else rotation.sealed.keys()
+    without = [
+        machine
+        for machine in world.machines.values()
+        if machine.name not in known and not any(set(machine.keys.keys) & set(other.keys.keys) for other in present if other is not machine)
+    ]
+    for machine in without:
+        if present and machine.up and machine not in present:
+            machine.says("is given the guards' key of now, with a token")
+            machine.keys.keys = present[0].keys.keys
+            machine.kill_daemon()
+    return not without
 
 
 def over(view: View) -> bool:

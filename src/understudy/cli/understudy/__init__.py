@@ -11,9 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ASKING = ("cluster", "explain", "history", "network", "server", "status", "whatif")
+ASKING = ("apply", "cluster", "explain", "export", "history", "network", "plan", "server", "status", "whatif")
 """Commands that ask the daemon of this server; each file has a table COMMANDS."""
-OWN = ("demo", "lab", "openstack", "simulate")
+OWN = ("demo", "lab", "openstack", "replay", "simulate")
 """Commands with a `main(argv)` of their own; they need no daemon."""
 SETUP = ("init", "join", "token", "check", "leave")
 """`understudy cluster ...` that make a cluster, or end it."""
@@ -25,6 +25,7 @@ PARSED = {
 }
 """`understudy cluster ...` with a parser of their own, and their files."""
 _USAGE = f"""Usage: understudy <command> [options]
+  apply FILE            make the cluster what a file says: types, server pools, resources
   cluster backup FILE   what is needed after the loss of everything, as a file
   cluster certificate   a certificate with which an administrator gives commands from elsewhere
   cluster check         whether this server has all that a cluster needs
@@ -43,6 +44,7 @@ _USAGE = f"""Usage: understudy <command> [options]
   cluster status        the cluster as a whole, and whether everything wanted runs
   demo                  the main job in a lab: a database survives four accidents
   explain NAME          why a resource is where it is, and what every server is worth to it
+  export                types, server pools and resources of this cluster as a file to edit
   help NUMBER           what a message means, as UND-0026, and what to do
   history               what happened, in order, with causes and milliseconds
   lab                   a whole cluster on this machine
@@ -50,6 +52,8 @@ _USAGE = f"""Usage: understudy <command> [options]
                         networks for virtual addresses, while everything runs on
   openstack init, plan, apply, verify, undo
                         an OpenStack control plane for this cluster to keep available, from one file
+  plan FILE             what apply would change, and what would stop, start and move by it
+  replay N              a decision of this server as leader, decided again; as a file for a bug report
   server evict NAME     grant a server no lease any more: what it holds is moved off
   server join           bring this server back after it has left
   server leave [NAME]   a server stops everything in order, and stays out until it joins again
@@ -106,7 +110,7 @@ def _rehearsed_program(rest: list[str]) -> "Callable[[list[str]], int] | None":
         return appvipcfg.main
     if first == "crsctl" or first in crsctl.VERBS:
         return crsctl.main
-    return main if first in ("understudy", "server", "cluster") else None
+    return main if first in ("apply", "understudy", "server", "cluster") else None
 
 
 def _without_program(rest: list[str]) -> list[str]:

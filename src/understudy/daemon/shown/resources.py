@@ -34,7 +34,7 @@ class ShownInstance:
             "server": instance.server,
             "target_server": instance.target_server,
             "internal_state": instance.internal.value,
-            "state_details": instance.details,
+            "state_details": instance.state_details,
             "restart_count": report.restarts if report else 0,
             "restart_attempts": instance.resource.restart_attempts,
             "starts": report.starts if report else 0,

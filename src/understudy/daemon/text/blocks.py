@@ -61,7 +61,7 @@ def verbose(instance: Instance, wall: float) -> Pairs:
         ("INCARNATION", str(report.starts if report else 0)),
         ("LAST_RESTART", wall_text(report.started_wall if report else 0.0)),
         ("LAST_STATE_CHANGE", wall_text(report.changed_wall if report else 0.0)),
-        ("STATE_DETAILS", instance.details),
+        ("STATE_DETAILS", instance.state_details),
         ("INTERNAL_STATE", instance.internal.value),
         ("TARGET_SERVER", instance.target_server or ""),
     ]

@@ -14,6 +14,7 @@ from understudy.daemon.verbs import (
     backup,
     category,
     check_resource,
+    clusterfile,
     confirm_off,
     delete_resource,
     evict,
@@ -87,6 +88,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "delete-serverpool": Verb(only_if_possible(serverpool.delete, "Delete", registry_alone=True), changes=True, by_rights=True),
         "delete-type": Verb(only_if_possible(types.delete, "Delete", registry_alone=True), changes=True, by_rights=True),
         "explain": Verb(history.explain),
+        "file-apply": Verb(only_if_possible(clusterfile.apply, "Apply"), changes=True, by_rights=True),
+        "file-export": Verb(clusterfile.export),
         "evict-server": Verb(only_if_possible(evict.run, "Evict"), changes=True),
         "get-cluster": Verb(query.get_cluster),
         "get-css": Verb(query.get_css),
@@ -134,9 +137,10 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
 _REHEARSABLE = frozenset(
     {
         "add-category", "add-resource", "add-server", "add-serverpool", "add-type", "appvip-create", "appvip-delete", "appvip-modify",
-        "confirm-off", "delete-category", "delete-resource", "delete-serverpool", "delete-type", "evict-server", "leave-server",
-        "modify-category", "modify-resource", "modify-server", "modify-serverpool", "modify-type", "network-remove", "relocate-resource",
-        "relocate-server", "remove-server", "restart-resource", "set-log", "set-resource-use", "setperm", "start-resource", "stop-resource",
+        "confirm-off", "delete-category", "delete-resource", "delete-serverpool", "delete-type", "evict-server", "file-apply",
+        "leave-server", "modify-category", "modify-resource", "modify-server", "modify-serverpool", "modify-type", "network-remove",
+        "relocate-resource", "relocate-server", "remove-server", "restart-resource", "set-log", "set-resource-use", "setperm",
+        "start-resource", "stop-resource",
     }
 )  # fmt: skip
 """What reaches the world by commits alone, and waits by the world's clock: what is not named here refuses."""
@@ -172,6 +176,7 @@ REHEARSALS: Mapping[str, Verb] = MappingProxyType(
         **{name: _rehearsal(name, verb) for name, verb in VERBS.items()},
         "activate-policy": Verb(whatif.activate_policy, rehearsal=True),
         "fail-resource": Verb(_event(whatif.fail), changes=True, by_rights=True, rehearsal=True),
+        "file-plan": Verb(clusterfile.plan, changes=True, by_rights=True, rehearsal=True),
         "lose-servers": Verb(_event(whatif.lose), changes=True, rehearsal=True),
         "return-servers": Verb(_event(whatif.back), changes=True, rehearsal=True),
     }

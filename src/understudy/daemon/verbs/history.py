@@ -1,12 +1,15 @@
 """`understudy history` and `understudy explain`: what happened and why things are where they are. Changes nothing."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
 from understudy.daemon.shown.known import conditions_json
+from understudy.daemon.times import shown_wall, wall_of
 from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.then import then
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head, known_so
 from understudy.daemon.verbs.world import CommandContext
@@ -26,34 +29,79 @@ TOGETHER = 50
 
 async def history(world: CommandContext, arguments: Arguments) -> int:
     """`understudy history`; with --follow until the caller goes away."""
+    return await tried(world, "", _history(world, arguments))
+
+
+async def _history(world: CommandContext, arguments: Arguments) -> bool:
     head(world)
     since = world.mirror.view.revision
-    wanted, shown = set(arguments.names), _last(world, arguments)
+    wanted = _Wanted.of(world, arguments)
+    shown, commands = _last(world, arguments, wanted), wanted.commands
     if not arguments.flag("json"):
         world.output.out(heading(activity=arguments.flag("activity")))
     for start in range(0, len(shown), TOGETHER):
-        world.output.out("\n".join(_line(event, arguments) for event in shown[start : start + TOGETHER]))
+        world.output.out("\n".join(_line(event, arguments, commands) for event in shown[start : start + TOGETHER]))
         await world.turn.next()
     if arguments.flag("follow"):
         async for _, event in world.mirror.events(since):
-            if not wanted or event.resource in wanted:
-                world.output.out(_line(event, arguments))
-    return 0
+            if wanted.takes(event):
+                world.output.out(_line(event, arguments, commands))
+    return True
 
 
 async def history_json(world: CommandContext, arguments: Arguments) -> str:
     """The last events as JSON, for `GET /v1/history`."""
     found: list[str] = []
-    for event in _last(world, arguments):
+    for event in _last(world, arguments, _Wanted.of(world, arguments)):
         found.append(json.dumps(event_json(event)))
         await world.turn.next()
     return f'{{"events":[{",".join(found)}]}}'
 
 
-def _last(world: CommandContext, arguments: Arguments) -> list[Event]:
+@dataclass(slots=True)
+class _Wanted:
+    """Which events are asked for."""
+
+    names: frozenset[str]
+    since: float
+    until: float
+    command: str
+    commands: dict[str, Event] = field(default_factory=dict)
+    """By their ids, what is known of those of which the history tells."""
+    linked: set[str] = field(default_factory=set)
+    """Ids of commands that have to do with the resources asked for."""
+
+    @classmethod
+    def of(cls, world: CommandContext, arguments: Arguments) -> "_Wanted":
+        now = world.clock.wall()
+        since, until = (None if (text := arguments.text(key)) is None else wall_of(text, now) for key in ("since", "until"))
+        wanted = cls(
+            names=frozenset(arguments.names),
+            since=float("-inf") if since is None else since,
+            until=float("inf") if until is None else until,
+            command=arguments.text("command") or "",
+        )
+        wanted.linked.update(event.command for event in world.mirror.history() if event.command and event.resource in wanted.names)
+        return wanted
+
+    def takes(self, event: Event) -> bool:
+        """Whether it is to be shown; called for each event in its order."""
+        if event.given is not None and event.text:
+            self.commands[event.command] = event
+        if self.command:
+            return event.command == self.command
+        if self.names and event.resource not in self.names:
+            named = event.given is not None and (event.command in self.linked or not self.names.isdisjoint(event.given.names))
+            if not named:
+                return False
+            self.linked.add(event.command)
+        return self.since <= event.wall <= self.until
+
+
+def _last(world: CommandContext, arguments: Arguments, wanted: _Wanted) -> list[Event]:
     """The events that are meant, in order of when they happened (servers write on their own, some milliseconds apart)."""
-    wanted, last = set(arguments.names), arguments.number("last")
-    found = sorted((event for event in world.mirror.history() if not wanted or event.resource in wanted), key=lambda event: event.wall)
+    last = arguments.number("last")
+    found = [event for event in sorted(world.mirror.history(), key=lambda event: event.wall) if wanted.takes(event)]
     return found[max(0, len(found) - (SHOWN if last is None else max(0, last))) :]
 
 
@@ -63,6 +111,7 @@ async def explain(world: CommandContext, arguments: Arguments) -> int:
 
 
 async def _explain(world: CommandContext, arguments: Arguments) -> bool:
+    world = await then(world, arguments)
     if arguments.flag("json"):
         world.output.out(await explain_json(world, arguments))
         return True
@@ -90,13 +139,25 @@ def heading(*, activity: bool = False) -> str:
 HEADING = f"{'WHEN':<23}  {'SERVER':<12}  {'WHAT':<14}  {'RESOURCE':<24}  {'TOOK':>9}  WHY"
 
 
-def event_line(event: Event, *, activity: bool = False) -> str:
-    """One event in fixed columns: when, where, what, to which resource, how long, why; before that, if wanted, of which activity."""
-    when = datetime.fromtimestamp(event.wall, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+def event_line(event: Event, *, activity: bool = False, commands: Mapping[str, Event] | None = None) -> str:
+    """One event in fixed columns: when, where, what, to which resource, how long, why; before that, if wanted, of which activity.
+    `commands`: by id, what is known of those that events follow from."""
     took = "" if event.ms is None else f"{event.ms:.0f} ms"
-    why = "; ".join(text for text in (one_line(in_words(event.cause)), one_line(event.text)) if text)
+    texts = (in_words(event.cause), event.text) if event.given is None else (event.text, event.cause)
+    why = "; ".join(text for text in (*map(one_line, texts), _command_of(event, commands or {})) if text)
     shown = f"{one_line(event.activity) or '-':<20}  " if activity else ""
-    return f"{when}  {event.on or event.server:<12}  {event.kind:<14}  {event.resource or '-':<24}  {took:>9}  {shown}{why}".rstrip()
+    when, where = shown_wall(event.wall), event.on or event.server
+    return f"{when}  {where:<12}  {event.kind:<14}  {event.resource or '-':<24}  {took:>9}  {shown}{why}".rstrip()
+
+
+def _command_of(event: Event, commands: Mapping[str, Event]) -> str:
+    """By which command it came about; of what the leader has decided in full, for it says not by whom."""
+    if not event.command or event.given is not None:
+        return f"[{event.command}]" if event.command else ""
+    known = commands.get(event.command)
+    if known is None or known.given is None or not event.activity:
+        return f"[{event.command}]"
+    return f"by {known.given.user}@{known.given.place or known.server}: {one_line(known.text)} [{event.command}]"
 
 
 def in_words(cause: str) -> str:
@@ -117,10 +178,12 @@ def event_json(event: Event) -> dict[str, object]:
         "cause": event.cause,
         "text": event.text,
         "activity": event.activity,
+        "command": event.command,
+        "given": None if event.given is None else msgspec.to_builtins(event.given),
     }
 
 
-def _line(event: Event, arguments: Arguments) -> str:
+def _line(event: Event, arguments: Arguments, commands: Mapping[str, Event]) -> str:
     if arguments.flag("json"):
         return json.dumps(event_json(event))
-    return event_line(event, activity=arguments.flag("activity"))
+    return event_line(event, activity=arguments.flag("activity"), commands=commands)

@@ -74,19 +74,39 @@ async def _rehearsed(run: Run, world: CommandContext, arguments: Arguments, *, e
         world.say(4000, "Eval")
         return 1
     try:
-        view = await world.mirror.refresh()
+        outcome = await outcome_of(run, world, arguments)
     except RegistryUnreachable as error:
         world.say(20627, error)
         return 1
-    rehearsal = Rehearsal(view, expected(world))
+    _answer(world, arguments, outcome)
+    if not (event or arguments.flag("json") or arguments.text("form") == EVAL):
+        world.say(20620, outcome.status)
+    return outcome.status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalOutcome:
+    """What came of a rehearsal."""
+
+    status: int
+    """With which the verb itself would end."""
+    lines: KeptLines
+    """What it would print."""
+    whole: Prediction
+    seen: Prediction
+    """The same without what the caller may not see."""
+
+
+async def outcome_of(run: Run, world: CommandContext, arguments: Arguments) -> RehearsalOutcome:
+    """Rehearse a verb from what the registry says now. RegistryUnreachable."""
+    rehearsal = Rehearsal(await world.mirror.refresh(), expected(world))
     rehearsal.acts.asked = frozenset(map(ResourceName, arguments.names))
     mirror, lines = RehearsedMirror(world.mirror, rehearsal, world.turn.next), KeptLines()
     status = await _status(run, within(world, mirror, lines), arguments)
     await mirror.go_on()
-    _answer(world, arguments, lines, rehearsal.prediction(), status)
-    if not (event or arguments.flag("json") or arguments.text("form") == EVAL):
-        world.say(20620, status)
-    return status
+    whole = rehearsal.prediction()
+    secret = hidden(whole.after, world.caller.who) | hidden(whole.before, world.caller.who)
+    return RehearsalOutcome(status=status, lines=lines, whole=whole, seen=as_seen(whole, secret))
 
 
 async def _status(run: Run, world: CommandContext, arguments: Arguments) -> int:
@@ -123,21 +143,26 @@ def _check_form(arguments: Arguments) -> None:
         raise bad("-a is about resources, and -l serverpools leaves them out")
 
 
-def _answer(world: CommandContext, arguments: Arguments, lines: KeptLines, whole: Prediction, status: int) -> None:
-    secret = hidden(whole.after, world.caller.who) | hidden(whole.before, world.caller.who)
-    prediction = as_seen(whole, secret)
+def _answer(world: CommandContext, arguments: Arguments, outcome: RehearsalOutcome) -> None:
+    prediction, status, lines = outcome.seen, outcome.status, outcome.lines.lines
     if arguments.flag("json"):
-        world.output.out(json.dumps({"exit": status, "messages": [text for _, text in lines.lines], **prediction_json(prediction)}))
+        world.output.out(json.dumps({"exit": status, "messages": [text for _, text in lines], **prediction_json(prediction)}))
         return
-    for to_err, text in lines.lines:
+    for to_err, text in lines:
         (world.output.err if to_err else world.output.out)(text)
     if arguments.text("form") == EVAL:
         if not status or prediction.acts:
+            secret = hidden(outcome.whole.after, world.caller.who) | hidden(outcome.whole.before, world.caller.who)
             _in_oracles_form(world, arguments, prediction, secret)
         return
     if not status or prediction.acts or prediction.servers:
-        world.output.out(f"{'' if not lines.lines else chr(10)}{timeline(prediction)}")
-    if secret and (more := len(whole.acts) - len(prediction.acts)):
+        world.output.out(f"{'' if not lines else chr(10)}{timeline(prediction)}")
+    say_hidden(world, outcome)
+
+
+def say_hidden(world: CommandContext, outcome: RehearsalOutcome) -> None:
+    """That there is more than the caller may see."""
+    if more := len(outcome.whole.acts) - len(outcome.seen.acts):
         world.say(20622, more)
 
 

@@ -5,15 +5,13 @@ and resources; and, once every server has looked at these, TARGETs. Interrupted,
 written again. What may be written is `intent/backup.py`'s, what is shown `intent/restoring.py`'s.
 """
 
-import base64
-import binascii
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from understudy.daemon.text.columns import columns
-from understudy.daemon.verbs.arguments import Arguments, bad
+from understudy.daemon.verbs.arguments import Arguments
+from understudy.daemon.verbs.packed import unpacked
 from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput
 from understudy.intent.backup import (
@@ -45,7 +43,7 @@ LOOKED_S, RECOVERED_S = 30.0, 60.0
 async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
     try:
-        backup = decode(_content(arguments))
+        backup = decode(unpacked(arguments, LARGEST, "backup"))
     except BadInput as error:
         world.say(20350, error)
         return 1
@@ -70,19 +68,6 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
         world.output.out("everything that the backup holds is there: there is nothing to restore")
         return 0
     return await restore.carry_out()
-
-
-def _content(arguments: Arguments) -> bytes:
-    """The file, as the client sends it: compressed, for a large one is longer than a request may be."""
-    packed = arguments.text("content") or ""
-    try:
-        unpack = zlib.decompressobj()
-        text = unpack.decompress(base64.b64decode(packed, validate=True), LARGEST + 1)
-    except (binascii.Error, ValueError, zlib.error):
-        raise bad("content must be the file, compressed and in base64") from None
-    if len(text) > LARGEST:
-        raise BadInput(f"it has more than {LARGEST} bytes, and no backup has")
-    return text
 
 
 def _heading(backup: Backup) -> str:

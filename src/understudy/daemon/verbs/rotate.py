@@ -8,14 +8,14 @@ from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput
 from understudy.intent.edit import Edit
-from understudy.intent.keyring import begun, cannot_begin, keys_of, next_step, waits_for
+from understudy.intent.keyring import begun, cannot_begin, keys_of, next_step, seals, waits_for
 from understudy.intent.refusal import Declined
 from understudy.intent.servers import the_cluster
 from understudy.linux.keys import key_id
 from understudy.model.engines import ENGINES
 from understudy.model.names import ServerName
 from understudy.model.view import KeyStep, View
-from understudy.security.sealed import seal
+from understudy.security.sealed import seal_for_each
 
 STEP_S = 60.0
 """How long one step is waited for; it goes on without the command."""
@@ -35,10 +35,13 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
             raise Declined(20364, world.settings.engine)
         view = await world.mirror.refresh()
         rotation = the_cluster(view).rotation
-        if rotation is None or (rotation.step is KeyStep.FORGET and not waits_for(view, rotation)):
-            await _begin(world)
-        else:
-            world.output.out(f"going on with key {rotation.key}, begun by {rotation.by}")
+        if rotation is not None and (rotation.step is not KeyStep.FORGET or waits_for(view, rotation)):
+            begun_by = f"begun by {rotation.by}" if rotation.by else "found when the registry was set back"
+            world.output.out(f"going on with key {rotation.key}, {begun_by}")
+            status = await _through(world)
+            if status or rotation.by:
+                return status  # else it may be the one that was to go
+        await _begin(world)
         return await _through(world)
     except BadInput as error:
         world.refuse(error)
@@ -53,7 +56,7 @@ async def _begin(world: CommandContext) -> None:
         raise Declined(20365, ", ".join(silent))
     new = bytes.fromhex(world.token() + world.token())
     name = key_id(new)
-    sealed = {server: seal(look.seal, new, name) for server, look in view.looks.items() if look.seal}
+    sealed = seal_for_each(new, seals(view))
     await write(world, lambda view: begun(view, name, sealed, world.by))
     world.output.out(f"new key {name}: sent to {', '.join(sealed)}, sealed for each")
 

@@ -24,6 +24,12 @@ _WITHHELD = "(withheld)"
 """Of what not everybody may read: who knows the rest of a file could try passwords against its fingerprint."""
 
 
+def changes(body: Mapping[str, Any]) -> bool:
+    """Whether a request is to change a file: the others only look."""
+    request = body.get("request")
+    return isinstance(request, dict) and request.get("do") == "put"
+
+
 async def run(world: CommandContext, arguments: Arguments) -> int:
     """The answer as one line of JSON; its exit status. A refusal is an answer."""
     places, request = world.places, arguments.body.get("request")

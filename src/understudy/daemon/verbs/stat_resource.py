@@ -10,6 +10,7 @@ from understudy.daemon.text.tables import table
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.layouts import check_layout, only, picked
 from understudy.daemon.verbs.named import KnownAttributes, check_server_name, compared, resource_filter
+from understudy.daemon.verbs.then import then
 from understudy.daemon.verbs.truth import as_it_is, head, known_so
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
@@ -25,6 +26,12 @@ _NUMBERS = (("cardinality", "CARDINALITY_ID", "-k"), ("degree", "DEGREE_ID", "-d
 
 async def run(world: CommandContext, arguments: Arguments) -> int:
     """The whole command; its exit status."""
+    try:
+        world = await then(world, arguments)
+    except BadInput as error:
+        world.refuse(error)
+        world.say(4000, "Status")
+        return 1
     view, well = as_it_is(world), True
     head(world)
     try:

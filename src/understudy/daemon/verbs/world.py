@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from understudy.daemon.history import log_event
 from understudy.daemon.parts import Part, PartsWritten
+from understudy.daemon.past import Past
 from understudy.daemon.siteplaces import PlacesHere
 from understudy.daemon.written import conditions, history_key, records
 from understudy.errors import BadInput, CommitTooLarge, Refused
@@ -22,8 +23,10 @@ from understudy.intent.permitted import check_permitted
 from understudy.intent.refusal import Refusal
 from understudy.intent.rights import Identity
 from understudy.intent.steps import InSteps
+from understudy.model import events
 from understudy.model.conditions import Own
 from understudy.model.excerpt import EVENT_BYTES, excerpt
+from understudy.model.given import GivenCommand
 from understudy.model.messages import line, with_number, words
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import Settings
@@ -112,6 +115,24 @@ class Caller:
         return Identity(self.user, self.groups)
 
 
+@dataclass(slots=True, kw_only=True)
+class CommandTrail:
+    """What a command that changes something leaves in the history (`daemon/audit.py`)."""
+
+    id: str
+    """By which events name it."""
+    typed: str
+    given: GivenCommand
+    began: float
+    """On this server's monotonic clock."""
+    begun: bool = False
+    """Whether its verb was run: it is not refused before."""
+    wrote: bool = False
+    """Whether it has changed anything in the registry."""
+    message: str = ""
+    """The line that says why it is refused, or has failed."""
+
+
 class Output(Protocol):
     """Where a verb's lines go."""
 
@@ -177,6 +198,10 @@ class CommandContext:
     detached: Callable[[], bool] = field(default=lambda: False)
     """Whether the caller has gone away (Ctrl-C): the client has printed that what it asked for goes on and stays wanted."""
     turn: TurnPort = field(default_factory=NoHurry)
+    past: Past | None = None
+    """What was, as far as this server keeps it; None: it keeps nothing."""
+    command: CommandTrail | None = None
+    """As the history tells of it; None: of what changes nothing."""
     rehearsal: Rehearsal | None = None
     """Where the command is only rehearsed: what comes of it (`daemon/rehearsal.py`); None: it is carried out."""
 
@@ -205,6 +230,10 @@ class CommandContext:
     def operator(self) -> Operator:
         """Who asks, with a new identity for what the command makes."""
         return Operator(by=self.by, token=self.token(), settings=self.settings)
+
+    def within(self, mirror: MirrorPort, clock: Clock) -> "CommandContext":
+        """The same, in the world that this mirror shows, at this clock's time: what this server knows by itself of today is not of it."""
+        return replace(self, mirror=mirror, clock=clock, own=None)
 
     @property
     def by(self) -> str:
@@ -319,16 +348,20 @@ def _more(begun: _Begun, parts: Sequence[EditPart]) -> _Begun:
 
 async def _write_parts(world: CommandContext, view: View, parts: Sequence[EditPart]) -> PartsWritten:
     """Usually one commit."""
+    begin = [Part(writes=begun)] if parts and (begun := _begun(world)) else []
     made = [Part(writes={**records(part.edit), **_history(world, part.edit)}, unchanged=conditions(part.edit)) for part in parts]
+    made = [*begin, *made]
     try:
         written = await world.mirror.commit_parts(made, decided_on=view)
     except CommitTooLarge as error:
         raise Refused(words(20221, error), code=20221) from None
+    if world.command is not None and written.done:
+        world.command.wrote = True
     for part in made[: written.done] if world.rehearsal is None else ():
         for record in part.writes.values():
             if isinstance(record, Event):
                 log_event(record)
-    return written
+    return replace(written, done=max(0, written.done - len(begin)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +372,19 @@ class _Alone:
 async def write(world: CommandContext, decide: Callable[[View], Edit]) -> int:
     """`commit` of what is no more than an edit; the revision."""
     return (await commit(world, lambda view: _Alone(decide(view)))).revision
+
+
+def _begun(world: CommandContext) -> dict[str, Event]:
+    """The line that says who does it goes with a command's first commit: no effect is without it."""
+    trail = world.command
+    if trail is None or trail.wrote or world.rehearsal is not None:
+        return {}
+    server = ServerName(world.settings.server)
+    event = Event(
+        wall=world.clock.wall(), server=server, kind=events.COMMAND, cause=f"by {trail.given.by(server)}", text=trail.typed,
+        command=trail.id, given=trail.given,
+    )  # fmt: skip
+    return {history_key(event, world.number()): event}
 
 
 def _history(world: CommandContext, edit: Edit) -> dict[str, Event]:
@@ -352,6 +398,7 @@ def _history(world: CommandContext, edit: Edit) -> dict[str, Event]:
             resource=entry.resource,
             cause=f"by {world.by}",
             text=excerpt(entry.text, EVENT_BYTES),
+            command="" if world.command is None else world.command.id,
         )
         found[history_key(event, world.number())] = event
     return found

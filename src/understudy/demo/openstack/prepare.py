@@ -29,7 +29,7 @@ from understudy.demo.openstack.site import (
     site_text,
 )
 from understudy.errors import LabError
-from understudy.lab import image
+from understudy.lab import PLAIN, image
 from understudy.lab.lab import Lab
 from understudy.lab.plan import CLIENT
 
@@ -61,9 +61,10 @@ class PreparationStep:
     run: str
 
 
-def make_lab(name: str, projects: tuple[str, ...], pause_tolerance: float) -> Lab:
+def make_lab(name: str, projects: tuple[str, ...], pause_tolerance: float, init: str = PLAIN) -> Lab:
     """A lab for these projects, not yet up: with the packages, and a registry in etcd, whose certificates the daemons also use."""
-    return Lab(name, servers=servers_for(projects), pause_tolerance=pause_tolerance, packages=image.SETS["openstack"], engine="etcd")
+    packages = image.SETS["openstack"]
+    return Lab(name, servers_for(projects), pause_tolerance, packages=packages, engine="etcd", init=init)
 
 
 def site_on(lab: Lab, projects: tuple[str, ...]) -> DemoSite:

@@ -25,6 +25,8 @@ CONNECT_S = 0.3
 ANSWER_S = 10.0
 VOLUME_S = 30.0
 """After this a volume that is not available is given up: its order was lost with the broker, perhaps."""
+_LOOK_S = 0.3
+"""Between two looks at a volume: Cinder's API has some work with each, which takes processor from those who make the volume."""
 _READ_BACK_TRIES = 5
 _say = threading.Lock()
 
@@ -242,18 +244,26 @@ class Volumes(_WithToken):
     _since = 0.0
 
     def work(self, number: int) -> None:
-        """One of 1 GB, which takes no space until it is written to. One that was not made in time is waited for before there is another."""
+        """One of 1 GB, which takes no space until it is written to. One that was not made in time is waited for before there is another;
+        not so one about which there was no answer, as its order may be lost with what was away."""
         if not self._pending:
             self._pending = self.ask("POST", self._path(), {"volume": {"name": f"volume{number}", "size": 1}}).json["volume"]["id"]
             self._since = time.monotonic()
         made, end = self._pending, time.monotonic() + ANSWER_S
-        while (status := self.ask("GET", f"{self._path()}/{made}").json["volume"]["status"]) != "available":
+        while (status := self._status(made)) != "available":
             if status == "error" or time.monotonic() > self._since + VOLUME_S:
                 self._pending = ""
             if not self._pending or time.monotonic() > end:
                 raise RestFailed(f"volume {made} is {status}")
-            time.sleep(0.1)
+            time.sleep(_LOOK_S)
         self._pending, self.ids[number] = "", made
+
+    def _status(self, made: str) -> str:
+        try:
+            return str(self.ask("GET", f"{self._path()}/{made}").json["volume"]["status"])
+        except RestFailed:
+            self._pending = ""
+            raise
 
     def missing(self, numbers: list[int]) -> Iterable[int]:
         """All are listed."""

@@ -158,6 +158,22 @@ OURS: dict[int, tuple[str, str]] = {
     20625: ("Oracle Clusterware has sets of policies; here server pools are as they are.", "crsctl eval modify serverpool, for each pool."),
     20626: ("As in Oracle Clusterware, crsctl eval leaves out what is not registered by users.", "Use --dry-run with the command itself."),
     20627: ("A rehearsal begins with what the registry says now.", "Try again when it answers."),
+    # --- the past
+    20730: ("The text after --since, --until or --at is not like a time.", "Write it in one of the forms that the message shows."),
+    20731: (
+        "Each server keeps the changes of the registry for a limited time and size, from when its daemon first ran.",
+        "Ask for a later time, or another server (--server NAME): the message says from when on this one knows.",
+    ),
+    20732: ("Says how exact an answer about the past is: by the changes that this server saw, and when.", "None."),
+    20733: (
+        "The decisions of a leader are on the server that led, the newest of them.",
+        "understudy replay --list shows those of this server.",
+    ),
+    20734: (
+        "The file is not what understudy replay --export has written, or is damaged.",
+        "Export it again; the message says what is wrong.",
+    ),
+    20735: ("What is kept of the past is readable by root alone.", "Run it as root, or replay a file that was exported."),
     20521: (
         "-attr of a stat command names an attribute that nothing of that kind has.",
         "Correct the name; -p and -v show those that there are.",

@@ -13,8 +13,10 @@ STAGING = ".understudy-moving-"
 MARKER = ".understudy-moving.json"
 ASIDE = ".before-share"
 """Added to the name of the local directory in the end."""
-OF_THE_FILE_SYSTEM = frozenset({"lost+found", ".snapshot", ".snapshots", ".trashcan", ".zfs", ".nfs"})
+OF_THE_FILE_SYSTEM = frozenset({"lost+found", ".snapshot", ".snapshots", ".trashcan", ".zfs"})
 """What file servers put at the top of an export; it is no data."""
+DELETED = ".nfs"
+"""With this begins what a client of NFS calls a file that was deleted while it was open; after the client's death it stays so."""
 
 
 class MovePhase(StrEnum):
@@ -111,8 +113,8 @@ def _after_comparing(seen: MoveSeen, marker: MoveMarker, data: tuple[str, ...]) 
 
 
 def data_of(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Without what is ours, and what file servers put there."""
-    ours = (MARKER, STAGING)
+    """Without what is ours, what file servers put there, and what clients have deleted."""
+    ours = (MARKER, STAGING, DELETED)
     return tuple(name for name in names if not name.startswith(ours) and name not in OF_THE_FILE_SYSTEM)
 
 

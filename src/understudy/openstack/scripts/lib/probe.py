@@ -1,6 +1,9 @@
 """Asks one service whether it serves, within a limit: what the action scripts check with.
 
-    python3 -I -S probe.py LIMIT_S QUESTION [ARGUMENT...] [-- needs CONFIG_FILE SECTION...]
+    python3 -I -S probe.py LIMIT_S [again AGAIN_S] QUESTION [ARGUMENT...] [-- needs CONFIG_FILE SECTION...]
+
+With `again` it asks until the answer is yes or so many seconds have passed: for a start, as beginning a Python for each question takes more
+of a busy server's processors than many a service that is waited for.
 
 Questions (HOST and PORT of the service):
     http HOST PORT PATH                any answer below 500
@@ -30,6 +33,8 @@ from probing.answer import NO, PARTIAL, SILENT, YES, ProbeAnswer, in_words
 
 _MORE_S = 12.0
 """For what the service needs, beside the limit for the service itself."""
+_PAUSE_S = 0.2
+"""Between two questions."""
 
 
 def _question(name: str) -> Callable[..., None]:
@@ -73,16 +78,29 @@ def judged(verdict: ProbeAnswer, needs: list[str]) -> ProbeAnswer:
     return verdict
 
 
-def main(arguments: list[str]) -> ProbeAnswer:
-    """Read the command line, ask, judge."""
-    limit_s = float(arguments[0])
-    cut = arguments.index("--") if "--" in arguments else len(arguments)
-    question, *rest = arguments[1:cut]
-    signal.setitimer(signal.ITIMER_REAL, limit_s + _MORE_S)  # whatever hangs all the same: its end is silence
-    verdict = asked(question, rest, time.monotonic() + limit_s)
+def answered(question: str, arguments: list[str], needs: list[str], limit_s: float) -> ProbeAnswer:
+    """One question, and the answer in the light of what the service needs."""
+    verdict = asked(question, arguments, time.monotonic() + limit_s)
     if verdict.status == NO and question in ("http", "token") and "refused" in verdict.text.lower():
         return verdict  # nobody listens: that is its own doing
-    return judged(verdict, arguments[cut + 2 :])
+    return judged(verdict, needs)
+
+
+def main(arguments: list[str]) -> ProbeAnswer:
+    """Read the command line, ask, judge; again, if that is wanted."""
+    limit_s, again_s = float(arguments[0]), 0.0
+    if arguments[1] == "again":
+        again_s = float(arguments[2])
+        del arguments[1:3]
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    question, *rest = arguments[1:cut]
+    signal.setitimer(signal.ITIMER_REAL, again_s + limit_s + _MORE_S)  # whatever hangs all the same: its end is silence
+    until = time.monotonic() + again_s
+    while True:
+        verdict = answered(question, rest, arguments[cut + 2 :], limit_s)
+        if verdict.status not in (NO, PARTIAL) or time.monotonic() + _PAUSE_S > until:
+            return verdict
+        time.sleep(_PAUSE_S)
 
 
 if __name__ == "__main__":

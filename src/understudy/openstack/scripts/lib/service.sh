@@ -12,6 +12,7 @@
 
 run=/run/openstack-ha
 answer_s=10     # longest wait for an answer
+again_s=''      # for so many seconds a no is asked again
 gone_s=4        # longest wait for killed processes to be gone
 stop_s=15       # longest wait for an end in good order
 newline='
@@ -89,7 +90,7 @@ by_hand() { # process ids of daemons that run as the right user with the right c
 ask() { # sets `said`; status: 0 yes, 1 no, 3 cannot tell, 4 in part, 124 silence
     [ -n "$question" ] || return 0      # it lives, and there is nothing to ask
     # shellcheck disable=SC2086 # words are wanted
-    said=$(OPENSTACK_HA_OVERDUE=$run/$service.overdue timeout -s KILL 50 python3 -I -S "$lib/probe.py" $answer_s $question $1 ${needs:+-- needs $needs} 2>&1)
+    said=$(OPENSTACK_HA_OVERDUE=$run/$service.overdue timeout -s KILL 50 python3 -I -S "$lib/probe.py" $answer_s ${again_s:+again $again_s} $question $1 ${needs:+-- needs $needs} 2>&1)
     case $? in
         0) return 0 ;;
         1) return 1 ;;
@@ -203,6 +204,7 @@ start() {
     now
     # for what it needs, three quarters of the deadline: then it runs, and the check says what it lacks
     answer_s=3      # what was asked before it had begun to listen may never be answered
+    again_s=2       # by one process; then it is looked whether the daemons live
     patient_until=$((uptime + ${_CRS_START_TIMEOUT:-0} * 3 / 4)) shown=''
     [ "${_CRS_START_TIMEOUT:-0}" -gt 0 ] || patient_until=$((uptime + ${_CRS_SCRIPT_TIMEOUT:-60} * 3 / 4))
     until answers "$unlike"; do
