@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from understudy.errors import LabError
 from understudy.lab.lab import Lab
 
-_SAID = 2_000
-"""Characters of what a command prints that are kept."""
+_SAID = 20_000
+"""Characters of what a command prints that are kept, of its beginning and of its end."""
 
 _TIMER = """
 import json, os, signal, sys, time
@@ -31,7 +31,7 @@ for command in order["commands"]:
     _, status, used = os.wait4(pid, 0)
     wall = time.monotonic() - began
     signal.setitimer(signal.ITIMER_REAL, 0)
-    said = os.pread(out, SAID, 0).decode(errors="replace")
+    said = (os.pread(out, SAID, 0) + b" ... " + os.pread(out, SAID, max(0, os.fstat(out).st_size - SAID))).decode(errors="replace")
     os.close(out)
     row = {"wall_s": wall, "cpu_s": used.ru_utime + used.ru_stime, "memory_mib": used.ru_maxrss / 1024}
     print(json.dumps({**row, "status": None if passed else os.waitstatus_to_exitcode(status), "said": said}))
@@ -50,7 +50,7 @@ class TimedCommand:
     status: int | None
     """Its exit status; None: it was ended when its time was over."""
     said: str
-    """The beginning of what it printed."""
+    """The beginning and the end of what it printed."""
 
 
 def timed(lab: Lab, host: str, commands: Sequence[Sequence[str]], *, limit_s: float = 120.0) -> list[TimedCommand]:

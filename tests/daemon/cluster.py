@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from daemon.heldguard import HeldGuard
 from understudy.cli import client
 from understudy.cli.crsctl import in_full
-from understudy.cli.options import Usage, parse
+from understudy.cli.options import Command, Usage, parse, with_file
 from understudy.daemon.api import WHATIF, ApiServices, audit_of
 from understudy.daemon.node import Node
 from understudy.daemon.past import Past
@@ -189,7 +189,8 @@ class Cluster:
         """One command line, as typed on a server."""
         lines = lines or PrintedLines()
         try:
-            verb, body = request(command)
+            asked, words = typed(command)
+            verb, body = asked.verb, with_file(asked, parse(asked, words))
         except Usage as error:
             lines.out(f"usage: {error}")
             lines.status = 1
@@ -242,21 +243,26 @@ def asked_of(verb: str, body: dict[str, object]) -> Mapping[str, Verb]:
     return REHEARSALS if client._path_of(verb, body).startswith(WHATIF) else VERBS
 
 
-def request(command: str) -> tuple[str, dict[str, object]]:
-    """The verb and the body that the command line stands for."""
+def request(line: str) -> tuple[str, dict[str, object]]:
+    """The verb and the body that the command line stands for; without the file that it may name."""
+    command, words = typed(line)
+    return command.verb, parse(command, words)
+
+
+def typed(line: str) -> tuple[Command, list[str]]:
+    """The command that a line gives, and what follows its name."""
     import importlib
 
-    program, *words = shlex.split(command)
+    program, *words = shlex.split(line)
     if program == "crsctl":
         words = in_full(words)
         commands = importlib.import_module(f"understudy.cli.crsctl.{words[0]}").COMMANDS
-        return commands[words[1]].verb, parse(commands[words[1]], words[2:])
+        return commands[words[1]], words[2:]
     if program == "appvipcfg":
         commands = importlib.import_module("understudy.cli.appvipcfg").COMMANDS
-        return commands[words[0]].verb, parse(commands[words[0]], words[1:])
+        return commands[words[0]], words[1:]
     commands = importlib.import_module(f"understudy.cli.understudy.{words[0]}").COMMANDS
-    key, rest = ("", words[1:]) if "" in commands else (words[1], words[2:])
-    return commands[key].verb, parse(commands[key], rest)
+    return (commands[""], words[1:]) if "" in commands else (commands[words[1]], words[2:])
 
 
 @contextlib.asynccontextmanager

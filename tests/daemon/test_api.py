@@ -165,7 +165,7 @@ async def test_what_may_not_be_seen_is_nowhere(tmp_path: Path) -> None:
         reading: list[tuple[str, dict[str, object]]] = [
             ("stat-resource", {}), ("stat-resource", {"names": ["secret"]}), ("history", {}), ("explain", {"names": ["secret"]}),
             ("stat-serverpool", {}), ("stat-type", {}), ("cluster-export", {}), ("cluster-status", {}), ("server-list", {}),
-            ("getperm", {"names": ["secret"]}),
+            ("getperm", {"names": ["secret"]}), ("file-export", {}),
         ]  # fmt: skip
 
         answers = await ask_as_nobody(path, *reading)

@@ -1,78 +1,26 @@
 """`understudy export`, `plan` and `apply` against real daemons, in virtual time: the cluster becomes what a file says, and nothing else."""
 
 import json
-import tomllib
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 
-from daemon.cluster import ROOT, Cluster, PrintedLines, running
-from daemon.test_rehearse import run, stored, up
+from daemon.cluster import PrintedLines, running
+from daemon.hand import DB, Hand
+from daemon.test_rehearse import run, up
 from intent.files import files
 from understudy.daemon.verbs import clusterfile
 from understudy.intent.clusterfile.pieces import CommitRoom
-from understudy.intent.clusterfile.schema import schema
 from understudy.intent.clusterfile.toml import toml
 from understudy.intent.refusal import Declined
 from understudy.model import events
 from understudy.model.names import ResourceName
 from understudy.model.state import Target
-
-DB = """
-[serverpool.sp]
-PARENT_POOLS = "Generic"
-SERVER_NAMES = "ctr1 ctr2"
-[resource.vip]
-TYPE = "cluster_resource"
-ACTION_SCRIPT = "/vip"
-PLACEMENT = "restricted"
-SERVER_POOLS = "sp"
-[resource.db]
-TYPE = "cluster_resource"
-ACTION_SCRIPT = "/db"
-CHECK_INTERVAL = 30
-PLACEMENT = "restricted"
-SERVER_POOLS = "sp"
-START_DEPENDENCIES = "hard(vip)"
-STOP_DEPENDENCIES = "hard(vip)"
-"""
-VALIDATE = fastjsonschema.compile(schema())
-
-
-class Hand:
-    """Who writes files, and gives commands about them."""
-
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self.cluster, self.path = cluster, folder / "cluster.toml"
-
-    async def export(self, **how: Any) -> str:
-        """The text; its tables are such as the schema says."""
-        lines = await self.cluster.run("understudy export", **how)
-        assert lines.status == 0
-        VALIDATE(tomllib.loads(lines.text))
-        return lines.text + "\n"
-
-    async def plan(self, text: str, options: str = "", **how: Any) -> PrintedLines:
-        """What would be changed; nothing is."""
-        before = stored(self.cluster)
-        lines = await self._about("plan", text, options, **how)
-        assert stored(self.cluster) == before
-        return lines
-
-    async def apply(self, text: str, options: str = "", **how: Any) -> PrintedLines:
-        """Make it so."""
-        return await self._about("apply", text, options, **how)
-
-    async def _about(self, command: str, text: str, options: str, **how: Any) -> PrintedLines:
-        self.path.write_text(text)
-        lines = await self.cluster.run(f"understudy {command} {self.path} {options}", **how)
-        lines.printed = [part.replace(str(self.path), "cluster.toml") for part in lines.printed]
-        return lines
 
 
 def test_an_export_applied_elsewhere_gives_the_same_export(tmp_path: Path) -> None:
@@ -113,7 +61,6 @@ def test_an_export_applied_elsewhere_gives_the_same_export(tmp_path: Path) -> No
 @given(files(), files())
 def test_any_cluster_becomes_any_other(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
     """A plan says whether there is something to change; an apply changes it; then there is nothing left."""
-    import tempfile
 
     async def played(folder: Path) -> None:
         async with running("ctr1") as cluster:
@@ -318,6 +265,62 @@ def test_what_somebody_else_changes_meanwhile_is_never_overwritten(tmp_path: Pat
     assert "UND-0705: resource.db was changed by somebody else" in lines.text
 
 
+OWNER = DB + 'ACL = "owner:oracle:rwx,pgrp:root:r-x,other::r--"\n'
+"""Another owner: what runs has to be stopped and started for it."""
+
+
+def test_what_has_to_be_restarted_is_and_nothing_is_written_under_what_runs_on(tmp_path: Path) -> None:
+    """Without -f it is refused; where it does not stop, nothing is applied, and that is said."""
+
+    async def played() -> list[PrintedLines]:
+        async with running("ctr1", "ctr2") as cluster:
+            hand = Hand(cluster, tmp_path)
+            await hand.apply(DB)
+            await cluster.run("crsctl start resource db -n ctr1")
+            refused = await hand.apply(OWNER)
+            service = cluster.executors["ctr1"].service(ResourceName("db"))
+            service.undying, service.fails["stop"] = True, 1
+            failed = await hand.apply(OWNER, "-f")
+            assert "oracle" not in await hand.export()
+            service.undying = False
+            service.fails.clear()
+            await cluster.run("crsctl stop resource db -f")
+            await cluster.run("crsctl start resource db -n ctr1")
+            done = await hand.apply(OWNER, "-f")
+            assert ("db", "ctr1") in up(cluster.nodes["ctr1"].mirror.view)
+            return [refused, failed, done]
+
+    refused, failed, done = run(played())
+    assert [lines.status for lines in (refused, failed, done)] == [1, 1, 0], (failed.text, done.text)
+    assert "UND-0152" in refused.text
+    assert "UND-0715: cluster.toml was not applied" in failed.text
+    assert "UND-0700" not in failed.text
+    assert "CRS-2677: Stop of 'db'" in done.text
+
+
+def test_what_starts_between_check_and_commit_is_not_changed_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would need is worked out again with the commit."""
+
+    async def played() -> PrintedLines:
+        async with running("ctr1", "ctr2") as cluster:
+            hand = Hand(cluster, tmp_path)
+            await hand.apply(DB)
+            checked = clusterfile._check_edge
+
+            async def comes_between(*given: Any) -> None:
+                await checked(*given)
+                assert (await cluster.run("crsctl start resource db", on="ctr2")).status == 0
+
+            monkeypatch.setattr(clusterfile, "_check_edge", comes_between)
+            lines = await hand.apply(OWNER)
+            assert "oracle" not in await hand.export()
+            return lines
+
+    lines = run(played())
+    assert lines.status == 1
+    assert "UND-0030: Changing ACL restarts 'db', but the force option was not specified" in lines.text
+
+
 def test_what_the_machine_says_is_said_of_all(tmp_path: Path) -> None:
     """Scripts, users and addresses: each is asked once, and every refusal is listed."""
     text = DB.replace("ctr1 ctr2", "ctr1") + '[resource.own]\nTYPE = "cluster_resource"\nACL = "owner:nobody-here:rwx"\n'
@@ -377,74 +380,3 @@ def test_a_file_of_another_cluster_is_refused_unless_it_is_meant(tmp_path: Path)
     found = run(played())
     assert [lines.status for lines in found] == [1, 1, 0, 0]
     assert "UND-0708: cluster.toml is of cluster 'other', and this is cluster 'test'" in found[1].text
-
-
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        (b"[resource.db\n", "Expected ']' at the end of a table declaration (at line 1, column 13)"),
-        (b"\xff", "it is no text in UTF-8"),
-        (b"[a]\nb=1\nb=2", "Cannot overwrite a value"),
-        (b"x = " + b"[" * 9999, "its tables are too deep"),
-        (b"x = " + b"9" * 5000, "Exceeds the limit"),
-        (b"x = 2026-11-28", "not JSON serializable"),
-    ],
-)
-def test_a_file_that_is_no_toml_is_refused_where_it_is_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, why: str
-) -> None:
-    """With the line and the column; no daemon is asked."""
-    path = tmp_path / "cluster.toml"
-    path.write_bytes(content)
-
-    with pytest.raises(SystemExit) as ended:
-        run(Cluster(("ctr1",)).run(f"understudy plan {path}"))
-
-    assert ended.value.code == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"UND-0709: {path} cannot be read: ")
-    assert why in said
-
-
-def test_what_no_client_of_ours_sends_is_refused(tmp_path: Path) -> None:
-    """Whatever comes in its place: nothing is changed."""
-    import base64
-    import zlib
-
-    from understudy.daemon.verbs import REHEARSALS
-    from understudy.daemon.verbs.arguments import Arguments
-
-    async def played() -> None:
-        async with running("ctr1") as cluster:
-            for content in ("", "x", base64.b64encode(b"x").decode(), *(packed(text) for text in (b"", b"3", b"[" * 99_999, b'{"a":'))):
-                lines = PrintedLines()
-                lines.status = await REHEARSALS["file-plan"].run(
-                    cluster.world(lines, "ctr1", ROOT), Arguments({"names": ["x"], "content": content})
-                )
-                assert lines.status == 1
-                assert "UND-" in lines.text
-
-    def packed(text: bytes) -> str:
-        return base64.b64encode(zlib.compress(text)).decode()
-
-    run(played())
-
-
-def test_the_schema_is_shipped_as_it_would_be_made(request: pytest.FixtureRequest) -> None:
-    """For editors; `--rewrite` writes it. It takes what is right, and not what is wrong."""
-    text = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
-    if request.config.getoption("--rewrite"):
-        clusterfile.SCHEMA.write_text(text)
-    assert clusterfile.SCHEMA.read_text() == text, "run pytest tests/daemon/test_clusterfile.py --rewrite and read the diff"
-    VALIDATE(tomllib.loads(DB))
-    wrongs: tuple[dict[str, Any], ...] = (
-        {"resources": {}},
-        {"resource": {"db": {}}},
-        {"resource": {"db": {"TYPE": "x", "CHECK_INTERVAL": 0}}},
-        {"resource": {"db": {"TYPE": "x", "PLACEMENT": "anywhere"}}},
-        {"serverpool": {"sp": {"SIZE": 1}}},
-        {"type": {"t": {"BASE_TYPE": "x", "attributes": {"A": {"TYPE": "float"}}}}},
-    )
-    for wrong in wrongs:
-        with pytest.raises(fastjsonschema.JsonSchemaException):
-            VALIDATE(wrong)

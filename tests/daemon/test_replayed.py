@@ -13,14 +13,18 @@ import pytest
 from cutting import exchange_value
 from daemon.cluster import running
 from daemon.test_past import ADD, SteppingClock, settled
+from policy.language import SpokenCluster
+from policy.test_scenarios import STORIES
+from stories import read
 from understudy.cli.understudy import replay
 from understudy.daemon import past, pastfile
-from understudy.daemon.past import Past
+from understudy.daemon.past import Past, encoded_writes
 from understudy.daemon.pastfile import FOLDER, PastFiles
-from understudy.daemon.replayed import DecidedAgain, decided_again, decisions, exported, imported, kept_decision
+from understudy.daemon.replayed import DecidedAgain, KeptDecision, decided_again, decisions, exported, imported, kept_decision
 from understudy.errors import BadInput
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, ServerName
 from understudy.policy import placement
+from understudy.policy.decide import decide
 
 FILES = sorted((Path(__file__).parent / "decisions").glob("*.json"))
 Captured = pytest.CaptureFixture[str]
@@ -97,6 +101,30 @@ async def test_what_would_be_decided_otherwise_is_shown(tmp_path: Path, monkeypa
     shown = capsys.readouterr().out
     assert "It would be decided otherwise now:" in shown
     assert "now:  nothing is written" in shown
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_what_any_rule_decides_survives_the_file(path: Path) -> None:
+    """Before each answer of a story of the policy: the same decision from the file that is sent to somebody."""
+    cluster = SpokenCluster()
+    for block in read(path)[1]:
+        for line in block.stimuli:
+            cluster.do(line)
+        view, memory = replace(cluster.view, revision=7), cluster._memory()
+        plan = decide(view, cluster.now, memory)
+        notes = tuple((note.kind, note.resource or "", note.on or "") for step in plan.steps for note in step.notes)
+        kept = KeptDecision(
+            activity="t1r7", wall=1.0, server=ServerName(""), view=view, now=cluster.now, memory=memory, writes=encoded_writes(view, plan),
+            notes=notes, whole=True,
+        )  # fmt: skip
+        text = exported(kept)
+        again = imported(text.encode(), path.name)
+        printed = [report.failure.text for reports in view.reports.values() for report in reports.values() if report.failure is not None]
+        assert not [said for said in printed if len(said) > 3 and said in text]
+        assert decided_again(kept).same
+        assert decided_again(again).same, decided_again(again).differing
+        assert again.memory == memory
+        cluster.answer()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

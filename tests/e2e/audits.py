@@ -87,6 +87,7 @@ def keep(cluster: Cluster, folder: Path, found: Iterable[str]) -> None:
         "explain": ["sh", "-c", "for name in $(crsctl stat res | sed -n 's/^NAME=//p'); do understudy explain $name; done"],
     }
     for server in cluster.lab.servers:
+        (folder / server).mkdir(parents=True, exist_ok=True)  # nothing ever ran on some
         for what, command in commands.items():
             try:
                 done = cluster.lab.exec(server, command, check=False, timeout_s=15)

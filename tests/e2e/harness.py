@@ -4,6 +4,7 @@ Everything that waits has a deadline, ten times what an idle machine needs; what
 """
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -89,11 +90,9 @@ class Cluster(ABC):
     def status(self, resource: str, ask: str | None = None) -> ShownStatus:
         """TARGET, STATE and server of a resource."""
         text = self.run("crsctl", "stat", "res", resource, on=ask)
-        target = re.search(r"^TARGET=(\S+)", text, re.MULTILINE)
-        state = re.search(r"^STATE=(\S+)(?: on (\S+))?", text, re.MULTILINE)
-        assert target is not None, text
-        assert state is not None, text
-        return ShownStatus(target[1], state[1], state[2])
+        found = _status_in(text)
+        assert found is not None, text
+        return found
 
     def runs(self, *resources: str, on: str, within_s: float = SOON_S, ask: str | None = None) -> None:
         """Wait until crsctl says that these are ONLINE on a server."""
@@ -102,7 +101,9 @@ class Cluster(ABC):
 
     def reaches(self, resource: str, wanted: ShownStatus, within_s: float = SOON_S, ask: str | None = None) -> None:
         """Wait until crsctl says so of a resource."""
-        wait_for(lambda: self.status(resource, ask) == wanted, within_s, f"{resource} is {wanted}")
+        shown = functools.partial(self.run, "crsctl", "stat", "res", resource, on=ask, check=False)
+        # who is asked may know nothing for a moment: its daemon has just begun, and etcd elects a leader
+        wait_for(lambda: _status_in(shown()) == wanted, within_s, f"{resource} is {wanted}")
 
     def acts(self, server: str, within_s: float = SOON_S) -> None:
         """Wait until no server says any more that this one cannot act."""
@@ -306,6 +307,13 @@ class Cluster(ABC):
     def figures(self) -> Iterator[str]:
         """What is printed at the end of every story, however it went."""
         return iter(())
+
+
+def _status_in(text: str) -> ShownStatus | None:
+    """What `crsctl stat res NAME` says; None: nothing of it."""
+    target = re.search(r"^TARGET=(\S+)", text, re.MULTILINE)
+    state = re.search(r"^STATE=(\S+)(?: on (\S+))?", text, re.MULTILINE)
+    return None if target is None or state is None else ShownStatus(target[1], state[1], state[2])
 
 
 class Trio:

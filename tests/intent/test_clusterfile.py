@@ -23,7 +23,7 @@ from understudy.intent.refusal import Declined
 from understudy.intent.rights import Identity
 from understudy.intent.steps import at_once
 from understudy.model.attributes import ATTRIBUTES, SPECIAL
-from understudy.model.names import ServerName
+from understudy.model.names import ResourceName, ServerName
 from understudy.model.pools import ATTRIBUTES as POOL_ATTRIBUTES
 from understudy.model.settings import parse_settings
 from understudy.model.view import ClusterRecord, View
@@ -236,6 +236,15 @@ def test_a_change_that_cannot_be_is_refused(before: Mapping[str, Any], after: Ma
     assert trouble in str(refused.value)
 
 
+def test_a_type_and_its_resources_lose_an_attribute_together() -> None:
+    """Neither could go first."""
+    view = applied(EMPTY, {"type": {"t": {"BASE_TYPE": "cluster_resource", "attributes": {"COLOUR": "", "LOAD": 3}}}, **RED})
+    draft = drafted(view, {"type": {"t": {"BASE_TYPE": "cluster_resource"}}, "resource": {"x": {"TYPE": "t"}}})
+
+    assert [change.item for change in draft.changes] == [("type", "t"), ("resource", "x")]
+    assert draft.after.resources[ResourceName("x")].load == 1
+
+
 # --- in several commits -----------------------------------------------------------------------------------------------
 
 
@@ -260,7 +269,7 @@ def test_a_cluster_is_a_valid_one_after_each_commit(before: Mapping[str, Any], a
 
 def checked(view: View, piece: FilePiece, draft: FileDraft) -> View:
     """The View after a piece, in which each of its definitions is well."""
-    after, troubles = with_piece(view, piece, draft), Troubles()
+    after, troubles = with_piece(view, piece), Troubles()
     trials = Trials(before=view, after=after, operator=OPERATOR, force=False, troubles=troubles)
     at_once(trials.all(tuple(change for change in draft.changes if change.item in piece.items)))
     assert troubles.found == []

@@ -33,3 +33,15 @@ def test_what_an_earlier_version_cannot_read_is_not_registered_while_one_is_ther
     depend(a_view(Life.ONLINE, reads=False), "weak(r002,type:local_resource)")
     depend(a_view(Life.FENCED, reads=False), first)
     depend(a_view(Life.ONLINE, reads=True), first)
+
+
+def test_several_instances_are_not_registered_while_an_earlier_version_is_there() -> None:
+    """Its leader would take each instance but the first for a deleted resource's."""
+    several = ResourceChange(name=ResourceName("r001"), attributes={"CARDINALITY": "2"})
+    with pytest.raises(BadInput, match="understudyd of ctr2 is of a version that knows of one instance") as refused:
+        modify(a_view(Life.ONLINE, reads=True), several, SOMEBODY)
+    assert refused.value.code == 20642
+    modify(a_view(Life.FENCED, reads=True), several, SOMEBODY)
+    view = a_view(Life.ONLINE, reads=True)
+    incarnations = {name: replace(record, knows_instances=True) for name, record in view.incarnations.items()}
+    modify(replace(view, incarnations=incarnations), several, SOMEBODY)

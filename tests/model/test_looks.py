@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from understudy.model.looks import NOTHING_SAID, LookEntry, PageIndex, amended, names_that_differ, together
+from understudy.model.looks import NOTHING_SAID, LookEntry, PageIndex, amended, names_said, names_that_differ, together
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.view import Look
 
@@ -77,7 +77,9 @@ def test_a_page_that_changes_changes_the_look_as_if_all_were_put_together(pages:
     """Only cheaper."""
     before, after = together(pages), {**pages, number: fresh}
     if before is not None:
-        assert amended(before, after, number, pages.get(number)) == together(after)
+        was, said = pages.get(number), names_said(pages.values(), before)
+        assert amended(before, after, number, was, said) == together(after)
+        assert said - names_said((was,), before) + names_said((fresh,), before) == names_said(after.values(), before)
 
 
 @given(pages_of((FIRST,)), pages_of((FIRST,)))

@@ -90,7 +90,7 @@ def test_failback_of_an_application_vip_is_active_placement() -> None:
         ({"CHECK_INTERVAL": "soon"}, 20002),
         ({"CHECK_INTERVAL": "１"}, 20002),
         ({"FAILURE_THRESHOLD": "21"}, 20002),
-        ({"CARDINALITY": "2"}, 20002),
+        ({"CARDINALITY": "33"}, 20002),
         ({"AUTO_START": "sometimes"}, 20002),
         ({"UPTIME_THRESHOLD": "1 hour"}, 20002),
         ({"DESCRIPTION": "x" * 255}, 20002),

@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from policy import saidservers
 from policy.carried import carried_out, only_forgets
+from policy.spoken_eras import SpokenEras
 from understudy.model.failures import counted_after, with_earlier
-from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName, registered_name
 from understudy.model.profile import resolve
 from understudy.model.reasons import parse_reason
 from understudy.model.servers import ServerHardware, ServerRecord
@@ -54,7 +55,7 @@ LIVES = {
 }
 
 
-class SpokenCluster:
+class SpokenCluster(SpokenEras):
     """A View that stimuli change, and the leader that decides about it."""
 
     def __init__(self) -> None:
@@ -199,7 +200,9 @@ class SpokenCluster:
         silent = [resource for resource in self.view.resources.values() if (server, resource.name) in self._untold]
         looked, untold = ({resource.name: resource.uid for resource in found} for found in (told, silent))
         own = self.hardware.get(server)
-        return Look(server=server, incarnation=self.incarnation(server), looked=looked, untold=untold, hardware=own)
+        return Look(
+            server=server, incarnation=self.incarnation(server), looked=looked, untold=untold, era=self.view.era, hardware=own
+        )  # fmt: skip
 
     def _blind(self, server: ServerName) -> Look:
         present = self.view.present().get(server)
@@ -286,7 +289,14 @@ class SpokenCluster:
 
     def _aim(self, names: str, target: Target, start_id: str = "") -> None:
         record = TargetRecord(target=target, start_id=start_id)
-        self.change(targets={**self.view.targets, **{ResourceName(word): record for word in names.split()}})
+        self.change(targets={**self.view.targets, **{registered_name(ResourceName(word)): record for word in names.split()}})
+
+    def want_number(self, how: str, number: str, name: str) -> None:
+        """Of several instances one is wanted otherwise than the others."""
+        record = self.view.targets.get(resource := ResourceName(name), TargetRecord(target=Target.OFFLINE))
+        differs = record.target is (Target.OFFLINE if how == "want" else Target.ONLINE)
+        numbers = tuple(sorted({*record.numbers, int(number)} if differs else {*record.numbers} - {int(number)}))
+        self.change(targets={**self.view.targets, resource: replace(record, numbers=numbers)})
 
     def want_but(self, names: str, how: str, server: str) -> None:
         """A local resource is wanted on every server but one, or on one alone."""
@@ -302,7 +312,8 @@ class SpokenCluster:
 
     def _request(self, verb: str, names: str, server: str | None, within: tuple[ServerName, ...] = ()) -> None:
         self._count += 1
-        group = group_of(self.view, ResourceName(names.split()[0]))
+        first = ResourceName(names.split()[0])
+        group = group_of(self.view, first) if first in self.view.resources else (first,)
         place = None if server is None else ServerName(server)
         request = Request(id=f"r{self._count}", verb=verb, resources=group, server=place, by="root@ctr1", within=within)
         self.change(requests=(*self.view.requests, request))
@@ -363,16 +374,17 @@ class SpokenCluster:
                 raise ValueError(f"{server} does not hold {name}")
             after = replace(before, holders=tuple(holder for holder in before.holders if holder.incarnation != incarnation))
             self.change(assignments={**self.view.assignments, after.resource: after})
-            if after.resource in self.view.resources:
+            if registered_name(after.resource) in self.view.resources:
                 self._report(name, server, State.OFFLINE)
 
     def _report(
         self, name: str, server: str, state: State, *, kind: str = "", proven: bool = False, internal: Internal = Internal.STABLE
     ) -> None:
-        resource, place = ResourceName(name), ServerName(server)
+        instance, place = ResourceName(name), ServerName(server)
+        resource = registered_name(instance)
         if resource not in self.view.resources:
             raise LookupError(name)
-        assignment = self.view.assignments.get(resource)
+        assignment = self.view.assignments.get(instance)
         epoch = 0 if assignment is None else assignment.epoch
         before = self.view.report(resource, place)
         same = before is not None and before.incarnation == self.incarnation(server)
@@ -456,7 +468,7 @@ def _otherwise(record: TargetRecord) -> str:
     return f", otherwise on {', '.join(record.otherwise)}" if record.otherwise else ""
 
 
-NAME, NAMES, SERVER = r"(?P<name>\w[\w.-]*)", r"(?P<names>\w[\w.-]*(?: \w[\w.-]*)*)", r"(?P<server>\w[\w.-]*)"
+NAME, NAMES, SERVER = r"(?P<name>\w[\w.@-]*)", r"(?P<names>\w[\w.@-]*(?: \w[\w.@-]*)*)", r"(?P<server>\w[\w.-]*)"
 _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"servers {NAMES}", SpokenCluster.servers),
     (rf"{SERVER} joins", SpokenCluster.join),
@@ -478,6 +490,10 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"delete {NAME}", SpokenCluster.delete),
     (r"(?P<server>everybody|[\w.-]+) (?:looks|look|has looked) at (?P<resource>[\w.-]+)", SpokenCluster.look),
     (rf"{SERVER} cannot tell whether (?P<resource>[\w.-]+) runs", SpokenCluster.tell_nothing),
+    (rf"(?P<how>want|stop) number (?P<number>\d+) of {NAME}", SpokenCluster.want_number),
+    (r"the registry is set back to this copy", SpokenCluster.set_back),
+    (r"(?P<servers>[\w .-]+) (?:has|have) reported anew", SpokenCluster.report_anew),
+    (rf"the guard of {SERVER} remembers epoch (?P<epoch>\d+) of {NAME}", SpokenCluster.guard_remembers),
     (rf"want {NAMES} (?P<how>except|only) on {SERVER}", SpokenCluster.want_but),
     (rf"want {NAMES}", SpokenCluster.want),
     (rf"{SERVER} (?P<how>is used|is not used)", SpokenCluster.use),

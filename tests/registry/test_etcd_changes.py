@@ -30,6 +30,9 @@ async def test_a_learner_is_added_counts_only_when_it_has_copied_all_and_goes_ag
         assert (learner.urls, learner.begun) == ((url,), False)
         with pytest.raises(NotInStep):
             await members.promote(learner.identity)
+        for repeated in (members.add_learner(url), members.promote(only.identity)):
+            with pytest.raises(Refused):
+                await repeated
         with pytest.raises(Refused, match="another one is being added"):
             await members.add_learner(free_url())
         await members.remove(learner.identity)

@@ -28,7 +28,7 @@ def release_without_looking_at_the_group(patch: Patch) -> None:
 
 def release_without_remembering(patch: Patch) -> None:
     """Who releases does not bind itself to start nothing under an older epoch."""
-    cut(patch, Reporting._write_release, "not await self.epochs.remember(resource.name, epoch, released=True)", "False")
+    cut(patch, Reporting._write_release, "not await self.epochs.remember(resource.name, highest, released=True)", "False")
 
 
 def release_what_is_not_off(patch: Patch) -> None:

@@ -111,4 +111,4 @@ def end_the_recovery_before_all_can_look(patch: Patch) -> None:
 
 def give_to_who_cannot_tell(patch: Patch) -> None:
     """Who cannot tell whether it runs there counts as running it, started or not."""
-    cut(patch, eras.running, "report.state is State.UNKNOWN and name not in view.looks[server].epochs", "False")
+    cut(patch, eras.running, "report.state is State.UNKNOWN and registered_name(name) not in view.looks[server].epochs", "False")

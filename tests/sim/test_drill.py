@@ -139,6 +139,17 @@ def test_what_is_down_to_begin_with_says_what_it_waits_for() -> None:
     }
 
 
+def test_what_has_several_instances_is_not_judged() -> None:
+    """It goes on with one fewer while a server is lost; what needs it is judged as ever."""
+    intent = with_resource(with_pool(THREE, "pair", "ctr1", "ctr2"), "web", "pair", cardinality="2")
+    front = with_resource(intent, "front", "pair", start_dependencies="weak(global:web)")
+
+    found = drill(replace(front, runs_on={ResourceName("web"): ServerName("ctr2")}), losses=1)
+
+    assert [(shown.resource, shown.safe) for shown in found.rows] == [("front", True)]
+    assert found.not_judged[ResourceName("web")] == "it has several instances, and goes on as long as one of them does"
+
+
 def test_a_home_where_it_may_not_be_any_more_is_not_insisted_on() -> None:
     """The file was edited, or the pool changed since: policy places it."""
     intent = replace(with_trio(THREE), runs_on={ResourceName("service"): ServerName("ctr3")})

@@ -14,7 +14,16 @@ import pytest
 
 from cutting import Mutation, exchange_value
 from guard import mutations as core
-from sim import moments, moments_failures, mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live
+from sim import (
+    moments,
+    moments_failures,
+    mutations,
+    mutations_commits,
+    mutations_daemon,
+    mutations_instances,
+    mutations_lanes,
+    mutations_live,
+)
 from understudy.sim import life
 from understudy.sim.life import HOUR_S, WorldCase
 from understudy.sim.options import Options
@@ -120,6 +129,10 @@ ROWS = (
     MutationRow(
         mutations.go_on_deciding_when_deposed, "S7", 40, world(members=3, commands=300, slow_registry=0.3), seconds=10, costly=True
     ),
+    MutationRow(mutations_instances.let_other_instances_change, "S7", 3, world(several=1.0, power=60)),
+    # S1, of instances
+    MutationRow(mutations_instances.give_one_server_two_instances, "S1", 3, world(several=1.0)),
+    MutationRow(mutations_instances.give_a_server_what_it_has_not_released, "S1", 20, world(several=1.0, groups=3, commands=200)),
     # S8
     MutationRow(mutations.stop_without_the_registry, "S8", 10, world(groups=3, registry_away=60)),
     MutationRow(mutations.lease_from_the_registry, "S8", 3, world(registry_away=30, longest=16)),
@@ -302,7 +315,7 @@ OF_LIVENESS = (
 
 def test_every_mutation_is_tried_and_stands_under_its_rule() -> None:
     """In docs/safety.md; but for those of liveness and of the order of dependencies, which are no rules of safety."""
-    modules = (mutations, mutations_commits, mutations_daemon, mutations_lanes, mutations_live, core)
+    modules = (mutations, mutations_commits, mutations_daemon, mutations_instances, mutations_lanes, mutations_live, core)
     made = {name for module in modules for name in _made_in(vars(module))}
     rules = {row.mutation.__name__: row.rule for row in ROWS}
     rules |= {mutation.__name__: "S" for mutation, *_ in (*STORIES, *COVERED) if mutation not in OF_LIVENESS}

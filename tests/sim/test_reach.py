@@ -20,6 +20,7 @@ from sim import (
     mutations_commits,
     mutations_daemon,
     mutations_forgetting,
+    mutations_instances,
     mutations_keys,
     mutations_lanes,
     mutations_live,
@@ -43,7 +44,7 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 MODULES = (
     *(core, mutations_keeper, mutations_own),
     *(mutations, mutations_commits, mutations_daemon, mutations_forgetting, mutations_lanes, mutations_live, mutations_set_back),
-    *(mutations_backup, mutations_keys, mutations_voters),
+    *(mutations_backup, mutations_instances, mutations_keys, mutations_voters),
     *(able, leaving),
 )
 STORIES = (

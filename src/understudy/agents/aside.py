@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from understudy.errors import UnderstudyError
+
 T = TypeVar("T")
 MOST = 16
 """Calls of one kind that may hang at a time; more are not made."""
@@ -16,8 +18,8 @@ _hanging: set[threading.Thread] = set()
 
 
 async def aside(call: Callable[[], T], *, within_s: float, kind: str = "aside") -> T:
-    """What the call answers, or its OSError, LookupError or ValueError. TimeoutError: no answer within this time, or too many of its kind
-    hang."""
+    """What the call answers, or its OSError, LookupError, ValueError or what it says on purpose. TimeoutError: no answer within this time,
+    or too many of its kind hang."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
@@ -33,9 +35,10 @@ async def aside(call: Callable[[], T], *, within_s: float, kind: str = "aside") 
         result, failed = None, None
         try:
             result = call()
-        except (OSError, LookupError, ValueError) as error:
+        except (OSError, LookupError, ValueError, UnderstudyError) as error:
             failed = error
-        _hanging.discard(threading.current_thread())
+        finally:
+            _hanging.discard(threading.current_thread())  # also of one that broke, which is said as any fault
         try:
             loop.call_soon_threadsafe(deliver, result, failed)
         except RuntimeError:

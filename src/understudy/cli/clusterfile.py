@@ -1,6 +1,6 @@
 """Owns the reading of a cluster file from disk, for `understudy plan` and `apply`: TOML, or what an editor made of it.
 
-Called by `cli/options.py` when one of them is typed; the daemon, to which the tables go, knows what they mean.
+Called when one of them is typed; the daemon, to which the tables go, knows what they mean.
 """
 
 import base64
@@ -14,6 +14,8 @@ from understudy.model.messages import line
 
 LARGEST = 16 << 20
 """Bytes of a file that is read at all: tens of thousands of resources."""
+LARGEST_SENT = 1_000_000
+"""Bytes of it as it is sent: a little less than the daemon takes."""
 
 
 def with_file(body: "dict[str, object]") -> None:
@@ -34,8 +36,10 @@ def with_file(body: "dict[str, object]") -> None:
     except (ValueError, TypeError) as error:  # TOML's own, a number that is too long, a date
         _refuse(name, f"{error}; understudy export > FILE makes such a file")
     else:
-        body["names"] = [name]
-        body["content"] = base64.b64encode(zlib.compress(tables.encode())).decode()
+        packed = base64.b64encode(zlib.compress(tables.encode())).decode()
+        if len(packed) > LARGEST_SENT:
+            _refuse(name, f"packed it has {len(packed)} bytes, and a request takes {LARGEST_SENT}; divide it into several files")
+        body["names"], body["content"] = [name], packed
 
 
 def _content(path: str) -> bytes:

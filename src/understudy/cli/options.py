@@ -117,6 +117,11 @@ def parse(command: Command, argv: list[str]) -> dict[str, object]:
         body["names"] = [*_listed(body.get("names")), *names]
     if body.get("json") and command.verb in CHANGING and not body.get("dry_run"):
         raise Usage("--json goes with --dry-run here")
+    return body
+
+
+def with_file(command: Command, body: dict[str, object]) -> dict[str, object]:
+    """The request with the file that it names, where it names one. Usage; SystemExit: it cannot be read."""
     if command.reader:
         import importlib
 

@@ -17,6 +17,7 @@ from understudy.lane.ladder import action_of
 from understudy.lane.phases import Rung
 from understudy.lane.steps import Climb, LaneAction, Start
 from understudy.model.actions import ActionOutcome, as_shown
+from understudy.model.cardinality import seen_from
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.ports import Executor, Guard
@@ -88,7 +89,8 @@ class Acting:
 
     def _may_start(self, resource: Resource, epoch: int) -> bool:
         """S2: whether the step still stands on the newest assignment that this server has seen, after the guard was asked."""
-        view, assignment = self.mirror.view, self.mirror.view.assignments.get(resource.name)
+        view = self.mirror.view
+        assignment = seen_from(view, self.me.incarnation).assignments.get(resource.name)
         if assignment is None or view.in_doubt(assignment):
             return False
         return assignment.epoch == epoch and assignment.sole_holder(self.me.incarnation)

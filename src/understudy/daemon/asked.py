@@ -14,6 +14,7 @@ from understudy.kinds.observed import Observed
 from understudy.lane.driver import Driver
 from understudy.model import events
 from understudy.model.actions import ActionOutcome, as_shown
+from understudy.model.cardinality import seen_from
 from understudy.model.custom import AskedAction, AskedAnswer
 from understudy.model.excerpt import EVENT_BYTES, excerpt
 from understudy.model.names import ResourceName
@@ -63,7 +64,7 @@ class AskedActions:
         return found
 
     def _is_mine(self, view: View, resource: Resource) -> bool:
-        assignment = view.assignments.get(resource.name)
+        assignment = seen_from(view, self.me.incarnation).assignments.get(resource.name)
         return resource.local or (assignment is not None and assignment.sole_holder(self.me.incarnation))
 
     async def run(self, resource: Resource, asked: AskedAction) -> None:

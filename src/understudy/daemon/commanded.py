@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from understudy.daemon.records import Records
 from understudy.model import events
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.reasons import Why
 from understudy.model.view import Assignment, Beat, Event
 from understudy.policy.plan import Step
@@ -59,7 +59,7 @@ class CommandsSeen:
         self._take()
         if not self._open or step.incarnations:
             return ""
-        names = (*(assignment.resource for assignment in step.assignments), *step.names)
+        names = (*(registered_name(assignment.resource) for assignment in step.assignments), *step.names)
         found = next((self._open[name] for name in names if name in self._open), "")
         return found or (self._open.get(None, "") if _by_facts(step.assignments) else "")
 

@@ -10,6 +10,8 @@ from typing import Any
 from understudy.daemon.history import History
 from understudy.guard.log import log
 from understudy.model import events, logevents
+from understudy.model.cardinality import possible_names
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.reasons import code_of
 from understudy.model.view import Assignment, View
 from understudy.policy.plan import Step
@@ -38,11 +40,20 @@ def writes_of(view: View, step: Step) -> Mapping[str, Any]:
     return writes
 
 
-def rests_on(step: Step) -> tuple[str, ...]:
+def rests_on(view: View, step: Step) -> tuple[str, ...]:
     """S7: what it is conditional on besides the term and each record that it writes: the records of whoever is a holder from now on, for a
-    commit that was long under way must not make one of somebody proved gone and forgotten meanwhile; and what is to be forgotten."""
+    commit that was long under way must not make one of somebody proved gone and forgotten meanwhile; what is to be forgotten; and where
+    something changes for an instance of several, the assignments of all others: no server is given two by commits that know nothing of
+    each other."""
     holders = {keys.incarnation(holder.incarnation): None for assignment in step.assignments for holder in assignment.holders}
-    return (*holders, *map(keys.resource, step.names))
+    siblings = (name for base in _with_instances(view, step) for name in possible_names(view, base))
+    return (*holders, *map(keys.resource, step.names), *map(keys.assignment, siblings))
+
+
+def _with_instances(view: View, step: Step) -> set[ResourceName]:
+    """Resources of several instances of which the step changes some."""
+    bases = {registered_name(assignment.resource) for assignment in step.assignments}
+    return {name for name in bases if len(possible_names(view, name)) > 1}
 
 
 def record_decision(history: History, view: View, step: Step, *, ms: float, command: str = "") -> None:
@@ -62,13 +73,15 @@ def record_decision(history: History, view: View, step: Step, *, ms: float, comm
             command=command,
         )
     for note in step.notes:
-        history.record(note.kind, resource=note.resource, on=note.on, cause=note.cause, ms=ms, activity=activity, command=command)
+        resource = None if note.resource is None else registered_name(note.resource)
+        history.record(note.kind, resource=resource, on=note.on, cause=note.cause, ms=ms, activity=activity, command=command)
     for assignment in step.assignments:
         before = view.assignments.get(assignment.resource)
         if assignment.last_resort and not (before is not None and before.last_resort):
             on = assignment.owner.server if assignment.owner else None
             cause = code_of(assignment.reason)
-            history.record(events.NO_CANDIDATE, resource=assignment.resource, on=on, cause=cause, activity=activity, command=command)
+            resource = registered_name(assignment.resource)
+            history.record(events.NO_CANDIDATE, resource=resource, on=on, cause=cause, activity=activity, command=command)
 
 
 def _in_words(assignment: Assignment) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from understudy.errors import BadInput
-from understudy.model.looks import Pages, amended, names_that_differ, together
+from understudy.model.looks import Pages, amended, names_said, names_that_differ, together
 from understudy.model.maps import with_changes
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.profile import resolve
@@ -29,6 +29,8 @@ _MAPS = {
 }
 """Prefix -> the View's mapping that is keyed by what follows it."""
 _OF_RESOURCES = (keys.RESOURCE, keys.TARGET, keys.ASSIGNMENT)
+_ANSWERED_MOST = 64
+"""So many names, or half of all, may be kept of which nothing is asked any more."""
 ReportsByServer = Mapping[ServerName, Report]
 ChangedNames = frozenset[ResourceName] | None
 """Resources of which anything may be said otherwise; None: of any."""
@@ -41,13 +43,18 @@ class Entries:
         self._requests: dict[str, Request] = {}
         """In order of their ids."""
         self._asked: Mapping[ResourceName, tuple[Request, ...]] = {}
+        """Under each resource that they name; of some nothing, since they were answered:"""
+        self._answered = 0
+        """at most so many."""
         self._pages: dict[ServerName, dict[int, Look]] = {}
+        self._said: dict[ServerName, int] = {}
+        """How many names the pages of each look have (`names_said`)."""
         self.broken: dict[str, str] = {}
         """Resources whose definition cannot be resolved: name -> why (shown, never acted on)."""
 
     def clear(self) -> None:
         """Everything is read anew."""
-        self._requests, self._asked, self._pages, self.broken = {}, {}, {}, {}
+        self._requests, self._asked, self._answered, self._pages, self._said, self.broken = {}, {}, 0, {}, {}, {}
 
     def pages(self, server: ServerName) -> Pages:
         """Every page of a server's look that the registry has, those that count for nothing, too."""
@@ -91,12 +98,18 @@ class Entries:
         if not in_order:
             self._requests = dict(sorted(self._requests.items()))
         names = {name for request in (before, record) if request is not None for name in request.resources}
-        asked: dict[ResourceName, tuple[Request, ...] | None] = {}
+        asked: dict[ResourceName, tuple[Request, ...]] = {}
         for name in names:
             others = [request for request in self._asked.get(name, ()) if request is not before]
             mine = [record] if record is not None and name in record.resources else []
-            asked[name] = tuple(sorted((*others, *mine), key=lambda request: request.id)) or None
+            # one that is answered stays, with nothing: what follows a deletion is not the interpreter's quick copy of a dict, and in a
+            # start of thousands each answer is a deletion
+            asked[name] = tuple(sorted((*others, *mine), key=lambda request: request.id))
         self._asked = with_changes(self._asked, asked)
+        self._answered += sum(not requests for requests in asked.values())
+        if self._answered > max(_ANSWERED_MOST, len(self._asked) // 2):
+            self._asked = with_changes({}, {name: requests for name, requests in self._asked.items() if requests})
+            self._answered = 0
         return names
 
     def _put_page(self, view: View, fresh: dict[str, Any], rest: str, record: Look | None) -> set[ResourceName] | None:
@@ -110,9 +123,11 @@ class Entries:
         was, before = pages.get(number), looks.get(server)
         _set(pages, number, record)
         if record is not None and number and before is not None:
-            _set(looks, server, amended(before, pages, number, was))
+            _set(looks, server, amended(before, pages, number, was, self._said[server]))
+            self._said[server] += names_said((record,), before) - names_said((was,), before)
         else:
             _set(looks, server, together(pages))
+            self._said[server] = names_said(pages.values(), looks.get(server))
         if number == 0 and (was is None or record is None or (was.incarnation, was.era) != (record.incarnation, record.era)):
             return None
         return names_that_differ(was, record)

@@ -12,7 +12,8 @@ from understudy.daemon.mirror import Mirror
 from understudy.daemon.requests import Me
 from understudy.errors import Unreachable
 from understudy.model import events
-from understudy.model.names import ResourceName
+from understudy.model.cardinality import assigned, highest_epoch
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.position import NOWHERE
 from understudy.model.view import Assignment, View
 from understudy.ports import Guard
@@ -92,9 +93,10 @@ class Epochs:
         judged, touched = (view.cluster, view.set_back, self._floor), self._touched
         if changed is None or touched is None or judged != self._judged:
             self._behind, self._unknown = {}, {}
-            names: Collection[ResourceName] = dict.fromkeys((*self._highest, *(view.assignments if self._floor else ())))
+            given = map(registered_name, view.assignments if self._floor else ())
+            names: Collection[ResourceName] = dict.fromkeys((*self._highest, *given))
         else:
-            names = {*changed, *touched}
+            names = {*map(registered_name, changed), *touched}
         self._judged, self._touched = judged, set()
         for name in names:
             self._judge(view, name)
@@ -105,17 +107,17 @@ class Epochs:
     def _judge(self, view: View, name: ResourceName) -> None:
         self._behind.pop(name, None)
         self._unknown.pop(name, None)
-        epoch, assignment = self._highest.get(name), view.assignments.get(name)
+        epoch, instances = self._highest.get(name), [assignment for _, assignment in assigned(view, name)]
         if epoch is not None and _is_unknown(view, name):
             self._unknown[name] = None
         if name not in view.resources:
             return
         if epoch is None:
-            if assignment is not None and 0 < assignment.epoch <= self._floor and self._holds(assignment):
+            if any(0 < assignment.epoch <= self._floor and self._holds(assignment) for assignment in instances):
                 self._behind[name] = self._floor
             return
-        known = 0 if assignment is None else assignment.epoch
-        copied = assignment is not None and view.in_doubt(assignment)
+        known = highest_epoch(view, name)
+        copied = any(view.in_doubt(assignment) for assignment in instances)
         if (epoch > known or (epoch == known and copied)) and not self._is_over(view, name, epoch):
             self._behind[name] = epoch
 
@@ -125,15 +127,14 @@ class Epochs:
 
     def _is_over(self, view: View, name: ResourceName, epoch: int) -> bool:
         """Whether it is of a resource that was deleted, and whose name is registered again: what is given next is above it anyway."""
-        held = (assignment := view.assignments.get(name)) is not None and self._holds(assignment)
+        held = any(self._holds(assignment) for _, assignment in assigned(view, name))
         return name in self._released and epoch <= view.epoch_floor and not held
 
     def _record_behind(self, view: View, name: ResourceName, epoch: int) -> None:
         if self._recorded.get(name) == epoch:
             return
         self._recorded[name] = epoch
-        assignment = view.assignments.get(name)
-        known = 0 if assignment is None else assignment.epoch
+        known = highest_epoch(view, name)
         server = self._me.server
         cause = f"the guard of {server} remembers epoch {epoch}, the registry says {known}: the registry went back"
         self._history.record(events.EPOCH_BEHIND, resource=name, on=server, cause=cause)
@@ -172,7 +173,8 @@ class Epochs:
         if not useless or not view.alive(self._me.incarnation):
             return
         # what the guard does not remember starts only above the floor from then on: but for this, which was given before
-        for name, assignment in view.assignments.items():
+        for instance, assignment in view.assignments.items():
+            name = registered_name(instance)
             if (
                 self._highest.get(name, 0) < assignment.epoch <= floor
                 and self._holds(assignment)
@@ -193,4 +195,4 @@ class Epochs:
 
 
 def _is_unknown(view: View, name: ResourceName) -> bool:
-    return name not in view.definitions and name not in view.assignments
+    return name not in view.definitions and not assigned(view, name)

@@ -17,7 +17,7 @@ from understudy.intent.keyring import now_forgotten, ring, said_again, seals, un
 from understudy.linux.keys import Keys, key_id
 from understudy.model import events, logevents
 from understudy.model.names import Incarnation, ServerName
-from understudy.model.view import KeyRotation, View
+from understudy.model.view import KeyRotation, KeyStep, View
 from understudy.ports import Guard, KeyStore
 from understudy.registry import keys
 
@@ -94,8 +94,9 @@ class Keyring:
         key = self._keys[self._named().index(name)]
         record = said_again(view, name, step, await self._store.seal(key, seals(view)))
         if await self._mirror.commit({keys.CLUSTER: record}, decided_on=view, unchanged=(keys.incarnation(me),)):
-            text = f"the registry had lost which key is used: {name} ({step}), by what all servers say that are there"
-            self._history.record(events.GUARD_KEYS, on=self._server, text=text)
+            text = f"the registry had lost which key is used: {name}, by what all servers say that are there"
+            going_on = "" if step is KeyStep.FORGET else "; an exchange was under way: go on with understudy cluster rotate-keys"
+            self._history.record(events.GUARD_KEYS, on=self._server, text=f"{text}{going_on}")
 
     def _named(self) -> tuple[str, ...]:
         return tuple(map(key_id, self._keys))

@@ -22,7 +22,7 @@ from understudy.guard.log import log
 from understudy.model import events, logevents
 from understudy.model.lifecycle import go_on
 from understudy.model.limits import Limits, derive
-from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName, registered_name
 from understudy.model.position import NOWHERE, went_back
 from understudy.model.state import ALIVE, GONE, Life
 from understudy.model.view import Beat, IncarnationRecord, LeaderRecord, View
@@ -206,7 +206,7 @@ class Leader:
         # the conditions of every step are taken before any is awaited, so that they are those of the View they were decided from
         room = self._mirror.most_writes - 1  # beside the term
         parts = [part for step in plan.steps for part in bounded(step, room)]
-        prepared = [(part, self._prepared(view, writes_of(view, part), *rests_on(part))) for part in parts]
+        prepared = [(part, self._prepared(view, writes_of(view, part), *rests_on(view, part))) for part in parts]
         commits = [asyncio.ensure_future(self._commit(view, part, commit)) for part, commit in prepared if commit is not None]
         done = await asyncio.gather(*commits, return_exceptions=True)
         for outcome in done:
@@ -243,7 +243,7 @@ class Leader:
             if assignment.resource not in self._too_large:
                 self._too_large.add(assignment.resource)
                 others = f" (it moves together with {len(step.assignments) - 1} others)" if len(step.assignments) > 1 else ""
-                self._history.record(events.TOO_LARGE, resource=assignment.resource, cause=f"{why}{others}")
+                self._history.record(events.TOO_LARGE, resource=registered_name(assignment.resource), cause=f"{why}{others}")
 
     def _prepared(self, view: View, writes: Mapping[str, Any], *unchanged: str) -> PreparedCommit | None:
         """A commit of what only a leader may write (S7); None: there is none to send. Whether this daemon still is one is checked

@@ -19,7 +19,9 @@ from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.local import Local
 from understudy.lane.phases import Stuck
 from understudy.model import events
+from understudy.model.cardinality import seen_from
 from understudy.model.lifecycle import go_on
+from understudy.model.names import registered_name
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, Life, State
 from understudy.model.view import IncarnationRecord, View
@@ -171,7 +173,7 @@ class Leave:
     def _to_be_stopped(self, me: Me, resource: Resource, local: Local) -> bool:
         if resource.local:  # what is left of one that does not run is cleaned up before its next start, not now
             return local.state is not State.OFFLINE or local.action is not None
-        assignment = self._mirror.view.assignments.get(resource.name)
+        assignment = seen_from(self._mirror.view, me.incarnation).assignments.get(resource.name)
         mine = assignment is not None and any(holder.incarnation == me.incarnation for holder in assignment.holders)
         return mine and not local.off
 
@@ -231,8 +233,9 @@ def _time_to_stop(resources: Iterable[Resource]) -> float:
 def _held(view: View, record: IncarnationRecord) -> Iterator[Resource]:
     """What may be running there, of what moves."""
     for name, assignment in view.assignments.items():
-        if name in view.resources and any(holder.incarnation == record.incarnation for holder in assignment.holders):
-            yield view.resources[name]
+        resource = view.resources.get(registered_name(name))
+        if resource is not None and any(holder.incarnation == record.incarnation for holder in assignment.holders):
+            yield resource
 
 
 def _stuck(lanes: Lanes, resource: Resource) -> bool:

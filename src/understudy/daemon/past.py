@@ -138,7 +138,7 @@ class Past:
                 full = await aside(lambda: self.files.write([made() for made in waiting]), within_s=WITHIN_S, kind="past")
             except TimeoutError:
                 self._drop("the disk does not answer", AGAIN_S)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, LookupError) as error:
                 self._drop(getattr(error, "strerror", None) or str(error), AGAIN_S)
             else:
                 self._say("")

@@ -17,8 +17,9 @@ from typing import Any
 from understudy.errors import UnderstudyError
 from understudy.guard.log import log
 from understudy.model import logevents
+from understudy.model.cardinality import instance_here
 from understudy.model.namers import NOBODY, namers
-from understudy.model.names import Incarnation, ResourceName
+from understudy.model.names import Incarnation, ResourceName, number_of, registered_name
 from understudy.model.state import Target
 from understudy.model.view import Assignment, View
 from understudy.ports import Disk, Entry
@@ -123,6 +124,7 @@ class Keeping:
         if names is None or len(around) != len(self._around) or any(map(is_not, around, self._around)) or self.trouble:
             return True
         by = namers(view.resources)
+        names = set(map(registered_name, names))
         needed = (other for name in names for other in (name, *by.get(name, NOBODY)))
         return any(keys.resource(name) in self._encoded for name in needed) or any(_is_kept(view, name, incarnation) for name in names)
 
@@ -143,7 +145,9 @@ def kept(view: View, incarnation: Incarnation, formats: Formats, encoded: Encode
     """The file's content: the registry's own values of what this incarnation may restart by itself. `encoded`: those that were made before,
     and in the end those that are in it."""
     mine = [name for name in view.assignments if _is_mine(view, name, incarnation)]
-    known = _with_what_they_need(view, [*mine, *(name for name, resource in view.resources.items() if resource.local)])
+    known = _with_what_they_need(
+        view, [*map(registered_name, mine), *(name for name, resource in view.resources.items() if resource.local)]
+    )
     records: dict[str, object] = {keys.incarnation(name): record for name, record in view.incarnations.items()}
     records |= {f"{keys.TYPE}{name}": type_record for name, type_record in view.types.items()}
     records |= {keys.resource(name): view.definitions[name] for name in known}
@@ -174,7 +178,8 @@ def _is_mine(view: View, name: ResourceName, incarnation: Incarnation) -> bool:
 
 
 def _is_kept(view: View, name: ResourceName, incarnation: Incarnation) -> bool:
-    return (name in view.resources and view.resources[name].local) or _is_mine(view, name, incarnation)
+    held = instance_here(view, name, incarnation)
+    return (name in view.resources and view.resources[name].local) or (held is not None and _is_mine(view, held, incarnation))
 
 
 def recalled(content: bytes | None, incarnation: Incarnation, epochs: Mapping[ResourceName, int], formats: Formats) -> tuple[Entry, ...]:
@@ -197,11 +202,13 @@ def _stands(entry: Entry, epochs: Mapping[ResourceName, int], formats: Formats) 
     record = formats.decode(entry.key, entry.value)
     if not entry.key.startswith(keys.ASSIGNMENT):
         return True
-    return epochs.get(ResourceName(entry.key.removeprefix(keys.ASSIGNMENT))) == getattr(record, "epoch", None)
+    return epochs.get(registered_name(ResourceName(entry.key.removeprefix(keys.ASSIGNMENT)))) == getattr(record, "epoch", None)
 
 
 def _wanted(view: View, name: ResourceName) -> bool:
-    return view.target(name) is Target.ONLINE and name in view.resources and view.resources[name].enabled
+    base = registered_name(name)
+    resource, record = view.resources.get(base), view.targets.get(base)
+    return resource is not None and resource.enabled and record is not None and record.of(number_of(name)) is Target.ONLINE
 
 
 def _with_what_they_need(view: View, names: Iterable[ResourceName]) -> list[ResourceName]:

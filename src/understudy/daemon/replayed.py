@@ -5,6 +5,7 @@ Called by `cli/understudy/replay.py` and by tests, which replay such files. Read
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,7 +44,9 @@ LARGEST = 64 << 20
 MAKE_IT = "understudy replay N --export FILE makes such a file"
 _TEXTS = frozenset({"DESCRIPTION", "ACTION_SCRIPT", "ACTIONS", "AGENT_FILENAME", "NLS_LANG"})
 """Attributes that no decision goes by, and that hold what people write."""
-_LEFT_OUT = "(left out)"
+_LEFT_OUT = "left out"
+_SAID = re.compile(rb"(cannot be stopped there \().*?(?=\)(?:,|%2C) and its STOP_FAILURE)", re.DOTALL)
+"""Where a proof, and a reason that names it, quotes what a script has printed (`policy/unable.py`)."""
 DecisionNotes = tuple[tuple[str, str, str], ...]
 
 
@@ -153,8 +156,8 @@ def exported(kept: KeptDecision) -> str:
         what=WHAT, format=FORMAT, version=__version__, activity=kept.activity, wall=kept.wall, server=kept.server,
         revision=kept.view.revision, now=kept.now, memory=_finite(msgspec.to_builtins(kept.memory)),
         unable={name: msgspec.to_builtins(said) for name, said in kept.view.unable.items()}, whole=kept.whole,
-        records={key: msgspec.Raw(value) for key, value in base_of(clean.view, pages).items()},
-        writes={key: msgspec.Raw(b"null" if value is None else _clean(key, value)) for key, value in kept.writes.items()},
+        records={key: msgspec.Raw(_without_quotes(value)) for key, value in base_of(clean.view, pages).items()},
+        writes={key: msgspec.Raw(b"null" if value is None else _without_quotes(_clean(key, value))) for key, value in kept.writes.items()},
         notes=list(kept.notes),
     )  # fmt: skip
     return msgspec.json.format(msgspec.json.encode(file), indent=1).decode() + "\n"
@@ -179,6 +182,10 @@ def imported(text: bytes, name: str) -> KeptDecision:
         return replace(kept_decision(found, held), activity=file.activity)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError, wire.Unreadable, BadInput) as error:
         raise BadInput(words(20734, name, f"{error}; {MAKE_IT}"), code=20734) from None
+
+
+def _without_quotes(value: bytes) -> bytes:
+    return _SAID.sub(rb"\1" + _LEFT_OUT.encode(), value)
 
 
 def _finite(value: Any) -> Any:

@@ -18,12 +18,13 @@ from understudy.errors import RegistryUnreachable, Unreachable
 from understudy.lane.driver import Driver, owned_by
 from understudy.lane.report import report_of
 from understudy.model import events
+from understudy.model.cardinality import highest_epoch, instance_here
 from understudy.model.custom import AskedAnswer
 from understudy.model.failures import with_earlier
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.model.state import Internal, State
-from understudy.model.view import Look, Proof, Report, View
+from understudy.model.view import Assignment, Look, Proof, Report, View
 from understudy.policy.vouched import is_news
 from understudy.ports import Clock, Executor
 from understudy.registry import keys
@@ -118,18 +119,19 @@ class Reporting:
             self.wake.set()
 
     async def _write_release(self, resource: Resource) -> bool:
-        assignment = self.mirror.view.assignments.get(resource.name)
+        assignment = self._assignment(resource)
         if assignment is None:
             return False
         if not await self.executor.empty(resource.name):
             self.driver.alarm(resource.name)  # something came to life since it was seen to be off: it is looked at, and stopped, before
             return False
-        # from the attempt on this server never starts it under an older epoch, acknowledged or not; 0: it was never given to anybody
-        epoch = assignment.epoch
-        if epoch and not await self.epochs.remember(resource.name, epoch, released=True):
+        # from the attempt on this server never starts it under an older epoch, acknowledged or not; 0: it was never given to anybody.
+        # What is given next is above the epochs of all its instances, and so may what this server remembers be
+        epoch, highest = assignment.epoch, highest_epoch(self.mirror.view, resource.name)
+        if highest and not await self.epochs.remember(resource.name, highest, released=True):
             return False
         local = self.driver.locals.get(resource.name)
-        view, assignment = self.mirror.view, self.mirror.view.assignments.get(resource.name)
+        view, assignment = self.mirror.view, self._assignment(resource)
         if local is None or assignment is None or not local.off or owned_by(assignment, self.me.incarnation):
             return False
         if assignment.epoch != epoch:
@@ -144,12 +146,18 @@ class Reporting:
             holders=tuple(holder for holder in assignment.holders if holder not in mine),
             proofs=(*assignment.proofs, *proofs)[-8:],
         )
-        writes = {keys.assignment(resource.name): after, keys.report(resource.name, self.me.server): report}
+        writes = {keys.assignment(after.resource): after, keys.report(resource.name, self.me.server): report}
         if await self.mirror.commit(writes, decided_on=view, unchanged=(keys.incarnation(self.me.incarnation),)) is None:
             return False
         activity = self.driver.activity_of(resource.name)
         self.history.record(events.RELEASED, resource=resource.name, on=self.me.server, activity=activity)
         return True
+
+    def _assignment(self, resource: Resource) -> Assignment | None:
+        """That of the instance for which this server works."""
+        view = self.mirror.view
+        instance = instance_here(view, resource.name, self.me.incarnation)
+        return view.assignments.get(resource.name if instance is None else instance)
 
     # --- reports and the look ---------------------------------------------------------------------------------------
 

@@ -91,4 +91,6 @@ def _timeout_s(resource: Resource, action: ActionName) -> float:
 def _environment(resource: Resource, epoch: int) -> dict[str, str]:
     """`_CRS_*` for every attribute, `_USR_X` for an attribute USR_X (clusterware reference 8.2)."""
     named = {f"_{name}" if name.startswith("USR_") else f"_CRS_{name}": value for name, value in resource.attributes.items()}
+    if resource.several:
+        named["_CRS_CARDINALITY_ID"] = str(resource.number)
     return {**named, "_CRS_NAME": resource.name, "_CRS_TYPE": resource.type, "_CRS_EPOCH": str(epoch)}

@@ -32,6 +32,7 @@ _WORDS = {
     "cluster-restore": "understudy cluster restore FILE",
     "confirm-off": "understudy server confirm-off",
     "evict-server": "understudy server evict",
+    "file-apply": "understudy apply",
     "join-server": "understudy server join",
     "leave-server": "understudy server leave",
     "network-add": "understudy network add",
@@ -48,7 +49,7 @@ _OF_ALL = {"join-server": "crsctl start cluster", "leave-server": "crsctl stop c
 _FLAGS = {
     "force": "-f", "immediate": "-i", "all": "-all", "begin": "-begin", "end": "-end", "leave": "-l", "delete": "-delete", "wait": "-wait",
     "nowait": "-nowait", "no_autostart": "-noautostart", "witness": "--witness", "overwrite": "--overwrite",
-    "other_cluster": "--other-cluster",
+    "other_cluster": "--other-cluster", "prune": "--prune",
 }  # fmt: skip
 _VALUES = {
     "type": "-type", "basetype": "-basetype", "attr": "-attr", "file": "-file", "filter": "-w", "server": "-n", "pools": "-s",

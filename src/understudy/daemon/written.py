@@ -6,6 +6,7 @@ Called by `verbs/world.py` and by the simulator's operators. Decides nothing.
 from typing import Any
 
 from understudy.intent.edit import Edit
+from understudy.model.names import registered_name
 from understudy.model.view import Event
 from understudy.registry import keys
 
@@ -32,8 +33,8 @@ def conditions(edit: Edit) -> tuple[str, ...]:
     """Keys that must be as they were, besides those that are written."""
     rests = edit.rests
     return (
-        *map(keys.resource, rests.resources),
-        *map(keys.target, rests.targets),
+        *map(keys.resource, map(registered_name, rests.resources)),
+        *map(keys.target, map(registered_name, rests.targets)),
         *map(keys.assignment, rests.assignments),
         *map(keys.type_, rests.types),
         *map(keys.pool, rests.pools),

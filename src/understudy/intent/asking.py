@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from understudy.intent.edit import Edit, Rests
-from understudy.intent.facts import find, running_on
+from understudy.intent.facts import find, running_places
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.intent.rights import Identity
@@ -68,8 +68,7 @@ def _places(view: View, name: ResourceName, action: str, who: Identity) -> tuple
         reports = ((server, view.report(name, server)) for server in sorted(wanted_on(view, name)))
         places = tuple(server for server, report in reports if report is not None and report.state in (State.ONLINE, State.INTERMEDIATE))
     else:
-        server = running_on(view, name)
-        places = () if server is None else (server,)
+        places = running_places(view, name)
     if not places:
         raise Declined(20543, action, name, "it does not run")
     return places

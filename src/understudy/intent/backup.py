@@ -14,8 +14,9 @@ from understudy.intent.edit import Edit, HistoryEntry
 from understudy.intent.facts import may_be_running
 from understudy.intent.whole import Intent
 from understudy.model import events
+from understudy.model.cardinality import highest_epoch
 from understudy.model.categories import OF_HARDWARE
-from understudy.model.names import CategoryName, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import CategoryName, PoolName, ResourceName, ServerName, TypeName, registered_name
 from understudy.model.servers import ServerCategory, ServerRecord
 from understudy.model.state import Target
 from understudy.model.view import ClusterRecord, Definition, Pool, TargetRecord, TypeRecord, View
@@ -47,7 +48,7 @@ class Backup:
 
 def epochs_of(view: View) -> dict[ResourceName, int]:
     """The highest epoch of each resource that registry or guards know."""
-    found = {name: assignment.epoch for name, assignment in view.assignments.items()}
+    found = {name: highest_epoch(view, name) for name in map(registered_name, view.assignments)}
     for look in view.looks.values():
         for name, epoch in look.epochs.items():
             found[name] = max(epoch, found.get(name, 0))
@@ -160,14 +161,15 @@ def targets(view: View, intent: Intent, *, overwrite: bool, by: str) -> dict[Res
         present = view.targets.get(name)
         if name not in view.definitions or (present is not None and (is_same_wish(present, stored) or not overwrite)):
             continue
-        stays = stored.target is Target.OFFLINE and not stored.otherwise and not overwrite and may_be_running(view, name)
+        down = stored.target is Target.OFFLINE and not (stored.otherwise or stored.numbers)
+        stays = down and not overwrite and may_be_running(view, name)
         found[name] = replace(stored, target=Target.ONLINE if stays else stored.target, by=by, era=view.era)
     return found
 
 
 def is_same_wish(present: TargetRecord, other: TargetRecord) -> bool:
     """Whether both want the same on every server, whoever said so."""
-    return (present.target, present.otherwise) == (other.target, other.otherwise)
+    return (present.target, present.otherwise, present.numbers) == (other.target, other.otherwise, other.numbers)
 
 
 def targets_edit(written: Mapping[ResourceName, TargetRecord]) -> Edit:

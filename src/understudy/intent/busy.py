@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 
 from understudy.intent.facts import groups_of, stop_dependents
+from understudy.intent.instances import siblings_of
 from understudy.intent.refusal import Declined
+from understudy.model.cardinality import apart
 from understudy.model.messages import line
 from understudy.model.names import ResourceName
 from understudy.model.reasons import Why
@@ -14,7 +16,8 @@ from understudy.policy.waits import waits
 
 def beside(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The names with what stops with them and what moves with them."""
-    asked = tuple(name for name in names if name in view.resources)
+    view = apart(view)
+    asked = tuple(each for name in names if name in view.resources for each in siblings_of(view, name))
     member_of = groups_of(view)
     found = dict.fromkeys((*asked, *stop_dependents(view, asked)))
     for name in asked:
@@ -25,6 +28,7 @@ def beside(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...
 
 def check_idle(view: View, names: Iterable[ResourceName]) -> None:
     """Declined where somebody is at work on one of them: for what it waits, and by whose command."""
+    view = apart(view)
     asked = waits(view)
     for name in dict.fromkeys(names):
         cause = next((cause for cause in asked.of(name) if cause.passing), None)

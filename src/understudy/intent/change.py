@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from understudy.intent.edit import Edit
 from understudy.intent.refusal import Declined
+from understudy.model.cardinality import apart
 from understudy.model.messages import line
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.view import View
 from understudy.policy.impact import Fate, Impact, impact
 from understudy.policy.sentences import no_candidate, sentence_about
@@ -39,7 +40,8 @@ def allowed(view: View, what: str, draft: Draft, *, force: bool) -> tuple[Impact
 
 def restarted(draft: Draft, found: Sequence[Impact]) -> tuple[ResourceName, ...]:
     """Of what a change affects, that which has to be stopped under the definition with which it was started."""
-    return tuple(name for name in draft.restarting if any(effect.resource == name for effect in found))
+    affected = {registered_name(effect.resource) for effect in found}
+    return tuple(name for name in draft.restarting if name in affected)
 
 
 def impact_lines(view: View, found: Sequence[Impact], attributes: Attributes | None = None) -> tuple[str, ...]:
@@ -48,15 +50,18 @@ def impact_lines(view: View, found: Sequence[Impact], attributes: Attributes | N
 
 
 def _line(view: View, effect: Impact, attributes: Attributes) -> str:
-    why = "" if effect.why is None else sentence_about(effect.why, effect.resource)
+    why, view = "" if effect.why is None else sentence_about(effect.why, effect.resource), apart(view)
     if effect.fate is Fate.MOVES:
         return line(20151, effect.resource, effect.server, effect.to, effect.server, why)
     if effect.by is None and effect.fate is Fate.STOPS and view.resources[effect.resource].local:
         return line(20562, effect.resource, effect.server, why)
+    if effect.by is None and effect.fate is Fate.STOPS and view.resources[effect.resource].beyond:
+        return line(20645, effect.resource, effect.server, why)
     if effect.by is None and effect.fate is Fate.STOPS:
         return line(20150, effect.resource, effect.server, no_candidate(view, effect.resource))
     if effect.by is None:
-        return line(20152, effect.resource, effect.server, f"it was started with the old {', '.join(attributes.get(effect.resource, ()))}")
+        given = ", ".join(attributes.get(registered_name(effect.resource), ()))
+        return line(20152, effect.resource, effect.server, f"it was started with the old {given}")
     if effect.fate is Fate.RESTARTS:
         return line(20152, effect.resource, effect.server, f"it stands on '{effect.by}'")
     return line(20153, effect.resource, effect.server, f"it stands on '{effect.by}', which will not be up there. Its TARGET stays ONLINE")

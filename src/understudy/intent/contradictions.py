@@ -11,7 +11,7 @@ from understudy.intent.refusal import Declined
 from understudy.model.namers import NOBODY, Trait, namers, with_trait
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.pools import BUILT_IN
-from understudy.model.resource import Dependency, DependencyKind, Placement, Resource
+from understudy.model.resource import POOL_SIZE, Dependency, DependencyKind, Placement, Resource
 from understudy.model.state import PROVEN
 from understudy.model.view import View
 from understudy.policy.ground import Ground, survey
@@ -31,6 +31,7 @@ def check_contradictions(before: View, after: View, name: ResourceName, servers:
     _check_readers(after, resource)
     ground = survey(after)
     _check_local(ground, resource)
+    check_instances(after, resource)
     members = group_of(after, name)
     _check_group(ground, resource, members)
     _check_tree(after, name)
@@ -44,7 +45,7 @@ def _same_wishes(before: Resource, after: Resource) -> bool:
 
 def _wishes(resource: Resource) -> tuple[object, ...]:
     places = (resource.placement, resource.hosting_members, resource.server_pools, resource.server_category)
-    return (*places, resource.start, resource.stop, resource.type)
+    return (*places, resource.start, resource.stop, resource.type, resource.cardinality)
 
 
 def _check_readers(view: View, resource: Resource) -> None:
@@ -70,6 +71,39 @@ def _check_local(ground: Ground, resource: Resource) -> None:
         if resource.local and "always" in dependency.modifiers:
             why = "pullup:always is for a resource that runs on one server; a local resource is started on all, by crsctl start resource"
             raise Declined(20580, resource.name, why)
+
+
+def check_instances(view: View, resource: Resource) -> None:
+    """Every daemon knows of several instances; what must stand beside another resource has no more of them than that; and exclusion is
+    between resources that have one."""
+    old = {record.server for record in view.incarnations.values() if record.life not in PROVEN and not record.knows_instances}
+    if resource.several and old:
+        raise Declined(20642, ", ".join(sorted(old)))
+    for by, dependency in ((namer, each) for namer in _with_namers(view, resource) for each in namer.start):
+        other = view.resources.get(ResourceName(dependency.entity))
+        if other is None or dependency.is_type or not (by.several or other.several):
+            continue
+        if dependency.kind is DependencyKind.EXCLUSION:
+            raise Declined(20580, resource.name, f"exclusion is between resources with one instance: '{by.name}' and '{other.name}'")
+        if dependency.same_server and not other.local and not _fewer(by, other):
+            why = f"each instance of '{by.name}' needs one of '{other.name}' on its server, and that has {_count(other)}, not {_count(by)}"
+            raise Declined(20580, resource.name, f"{why}; hard(global:{other.name}) lets it be anywhere")
+
+
+def _with_namers(view: View, resource: Resource) -> Iterator[Resource]:
+    yield resource
+    yield from (view.resources[name] for name in sorted(namers(view.resources).get(resource.name, NOBODY) - {resource.name}))
+
+
+def _fewer(by: Resource, other: Resource) -> bool:
+    """Whether it has at most as many instances as the other, whatever becomes of the pools."""
+    if POOL_SIZE in (by.cardinality, other.cardinality):
+        return by.cardinality == 1 or (by.cardinality == other.cardinality and by.server_pools == other.server_pools)
+    return by.cardinality <= other.cardinality
+
+
+def _count(resource: Resource) -> str:
+    return "as many as its pools have servers" if resource.cardinality == POOL_SIZE else str(resource.cardinality)
 
 
 def _check_group(ground: Ground, resource: Resource, members: tuple[ResourceName, ...]) -> None:

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from understudy.intent.refusal import Declined
+from understudy.model.cardinality import assigned
 from understudy.model.dependencies import Registered, targets
 from understudy.model.failures import in_window
 from understudy.model.namers import NOBODY, namers, on_types
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import ResourceName, ServerName, instance_name, registered_name
 from understudy.model.resource import PREEMPTS, Dependency, DependencyKind, Resource
 from understudy.model.scopes import counting
 from understudy.model.settings import Settings
 from understudy.model.state import PROVEN, Life, State, Target
 from understudy.model.types import descent
-from understudy.model.view import View
+from understudy.model.view import Holder, View
 from understudy.policy.eligibility import standings
 from understudy.policy.forgetting import removed
 from understudy.policy.groups import group_of
@@ -44,10 +45,14 @@ def life(view: View, server: ServerName) -> Life | None:
 
 
 def running_on(view: View, name: ResourceName) -> ServerName | None:
-    """Where a cluster resource runs (ONLINE or INTERMEDIATE), or a local one's first server."""
-    if name not in view.resources:
-        return None
-    return next((instance.server for instance in instances(view, view.resources[name]) if instance.state in RUNNING), None)
+    """Where a cluster resource runs (ONLINE or INTERMEDIATE); of one with several instances, or a local one, the first server."""
+    return next(iter(running_places(view, name)), None)
+
+
+def running_places(view: View, name: ResourceName) -> tuple[ServerName, ...]:
+    """The servers on which instances of a resource run (ONLINE or INTERMEDIATE)."""
+    shown = instances(view, view.resources[name]) if name in view.resources else ()
+    return tuple(instance.server for instance in shown if instance.state in RUNNING and instance.server is not None)
 
 
 def down(view: View) -> tuple[ResourceName, ...]:
@@ -61,9 +66,16 @@ def may_be_running(view: View, name: ResourceName) -> bool:
     """Whether anything of it may still be up: any instance that is not OFFLINE, or a holder that has not let go."""
     if name not in view.resources:
         return False
-    assignment = view.assignments.get(name)
-    held = assignment is not None and bool(assignment.holders) and not view.resources[name].local
+    held = bool(holders_of(view, name)) and not view.resources[name].local
     return held or any(instance.state is not State.OFFLINE for instance in instances(view, view.resources[name]))
+
+
+def holders_of(view: View, name: ResourceName) -> tuple[Holder, ...]:
+    """Who may be running a resource: where each instance is one, that; else any of its instances."""
+    if view.apart:
+        assignment = view.assignments.get(name)
+        return () if assignment is None else assignment.holders
+    return tuple(holder for _, assignment in assigned(view, name) for holder in assignment.holders)
 
 
 def stop_dependents(view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
@@ -84,15 +96,23 @@ def _stop_with(view: View, name: ResourceName, gone: set[ResourceName]) -> set[R
         by.name
         for by, dependency in who_depends_on(view, name)
         if dependency in by.stop and dependency.kind is DependencyKind.HARD and "shutdown" not in dependency.modifiers
-        if not (dependency.is_type and _has_another(view, by, dependency, gone))
+        if not ((dependency.is_type or _is_instance(view, name)) and _has_another(view, by, dependency, gone))
     }
 
 
+def _is_instance(view: View, name: ResourceName) -> bool:
+    return bool(view.resources[name].siblings)
+
+
 def _has_another(view: View, by: Resource, dependency: Dependency, gone: set[ResourceName]) -> bool:
-    """Whether something else of the type is up where that counts, and stays so."""
+    """Whether something else of the type, or another instance, is up where that counts, and stays so."""
     here = running_on(view, by.name)
     gone = {*gone, by.name}
-    others = [resource for name, resource in view.resources.items() if dependency.entity in resource.lineage and name not in gone]
+
+    def is_meant(resource: Resource) -> bool:
+        return dependency.entity in resource.lineage if dependency.is_type else resource.registered == dependency.entity
+
+    others = [resource for name, resource in view.resources.items() if is_meant(resource) and name not in gone]
     up = (instance for resource in others for instance in instances(view, resource) if instance.state in RUNNING)
     return any("global" in dependency.modifiers or instance.server == here for instance in up)
 
@@ -101,8 +121,9 @@ def who_depends_on(view: View, name: ResourceName) -> Iterator[tuple[Resource, D
     """Each dependency that means a registered resource, by its name or by its type, and whose it is."""
     if name not in view.resources:
         return
-    for by in map(view.resources.__getitem__, namers(view.resources).get(name, NOBODY)):
-        yield from ((by, dependency) for dependency in (*by.start, *by.stop) if not dependency.is_type and dependency.entity == name)
+    base = registered_name(name)
+    for by in map(view.resources.__getitem__, namers(view.resources).get(base, NOBODY)):
+        yield from ((by, dependency) for dependency in (*by.start, *by.stop) if not dependency.is_type and dependency.entity == base)
     types = on_types(view.resources)
     for type_name in (record.name for record in descent(view.resources[name].type, view.types)) if types else ():
         for by in map(view.resources.__getitem__, types.get(type_name, NOBODY)):
@@ -150,7 +171,8 @@ class _GroupsOf(Mapping[ResourceName, tuple[ResourceName, ...]]):
 def relocation_targets(view: View, instance: Instance) -> tuple[ServerName, ...]:
     """Servers to which it might be moved."""
     here = instance.server if instance.state is not State.OFFLINE else None
-    return tuple(standing.server for standing in standings(view, instance.resource.name) if standing.admitted and standing.server != here)
+    name = instance_name(instance.resource.registered, instance.resource.number)
+    return tuple(standing.server for standing in standings(view, name) if standing.admitted and standing.server != here)
 
 
 def find(view: View, name: str) -> Resource:
@@ -166,7 +188,7 @@ def values(instance: Instance) -> Mapping[str, str]:
     report = instance.report
     return {
         **instance.resource.attributes,
-        "NAME": instance.resource.name,
+        "NAME": instance.resource.registered,
         "TYPE": instance.resource.type,
         "TARGET": instance.target.value,
         "STATE": instance.state.value,
@@ -177,7 +199,7 @@ def values(instance: Instance) -> Mapping[str, str]:
         "TARGET_SERVER": instance.target_server or "",
         "CARDINALITY_ID": cardinality_id(instance),
         "DEGREE_ID": "1",
-        "ID": f"{instance.resource.name} {cardinality_id(instance)} 1",
+        "ID": f"{instance.resource.registered} {cardinality_id(instance)} 1",
         "INCARNATION": str(report.starts if report else 0),
         "RESTART_COUNT": str(report.restarts if report else 0),
         "FAILURE_COUNT": str(len(in_window(instance.resource, instance.failures))),
@@ -186,7 +208,7 @@ def values(instance: Instance) -> Mapping[str, str]:
 
 def evaluated(instance: Instance) -> Instance:
     """The same, with the values of scoped attributes that count where it is; nowhere: that count for its number."""
-    attributes = counting(instance.resource.attributes, instance.server or "")
+    attributes = counting(instance.resource.attributes, instance.server or "", str(instance.resource.number))
     return replace(instance, resource=replace(instance.resource, attributes=attributes))
 
 
@@ -199,4 +221,4 @@ def last_server(instance: Instance) -> str:
 
 def cardinality_id(instance: Instance) -> str:
     """A local instance is identified by its server, a cluster one by its number."""
-    return str(instance.server) if instance.resource.local else "1"
+    return str(instance.server) if instance.resource.local else str(instance.resource.number)

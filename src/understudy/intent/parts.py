@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.view import Request, TargetRecord
 
 Item = TypeVar("Item")
@@ -60,7 +60,8 @@ def _joined(edit: Edit) -> dict[ResourceName, frozenset[ResourceName]]:
     names |= dict.fromkeys((*rests.resources, *rests.targets, *rests.assignments, *named))
     part_of = {name: frozenset((name,)) for name in names}
     for request in edit.requests:
-        whole = frozenset(member for name in request.resources for member in part_of[name])
+        named = (each for name in request.resources for each in (name, registered_name(name)) if each in part_of)
+        whole = frozenset(member for name in named for member in part_of[name])
         part_of |= dict.fromkeys(whole, whole)
     return part_of
 

@@ -13,7 +13,7 @@ from understudy.model.settings import Settings
 from understudy.model.state import Life, Target
 from understudy.model.view import View
 from understudy.policy.eligibility import joint_standing
-from understudy.policy.ground import Ground
+from understudy.policy.ground import Ground, instances_named
 
 
 def check_server(view: View, settings: Settings, server: ServerName) -> None:
@@ -49,4 +49,6 @@ def passes(ground: Ground, reason: Reason, begins: Collection[ResourceName]) -> 
     if inner.why is Why.NETWORK_DOWN:
         return ResourceName(inner.of[0]) in begins
     started_now = ground.by_type.get(inner.of[0], ()) if inner.why is Why.TYPE_MISSING else ()
+    if inner.why is Why.INSTANCE_MISSING:
+        started_now = instances_named(ground.view.resources, inner.of[0])
     return any(ground.view.target(name) is Target.ONLINE for name in started_now)

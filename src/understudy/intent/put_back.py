@@ -9,7 +9,8 @@ from understudy.intent.needs import needed
 from understudy.intent.operator import Operator
 from understudy.intent.targets import aimed_otherwise, may_be_running_on
 from understudy.model import events
-from understudy.model.names import ResourceName
+from understudy.model.cardinality import apart, whole_resources
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord, View
 
@@ -32,6 +33,7 @@ class PuttingBack:
 
 def to_put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The failed ones, and what only they need, whose TARGET this start has changed and nobody else since."""
+    view = apart(view)
     down = {name for name in failed if name in view.resources}  # what was deleted meanwhile has no TARGET to put back
     left = {name for name in down if _is_up_somewhere(view, attempt, name)}
     found = {name for name in needed(view, down) if _is_ours(view, attempt, name)} - left
@@ -41,23 +43,27 @@ def to_put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName]) ->
 
 def put_back(view: View, attempt: Attempt, failed: Iterable[ResourceName], operator: Operator) -> PuttingBack:
     """The TARGETs that are put back, as they were before."""
-    names, earlier = to_put_back(view, attempt, failed), attempt.before.targets
+    view = apart(view)
+    names, earlier = to_put_back(view, attempt, failed), apart(attempt.before).targets
     text = f"{Target.OFFLINE.value}, as before the start that failed"
+    down = {name: earlier.get(name) or TargetRecord(target=Target.OFFLINE, by=operator.by, era=view.era) for name in names}
+    targets = whole_resources(view, down)
     edit = Edit(
-        targets={name: earlier.get(name) or TargetRecord(target=Target.OFFLINE, by=operator.by, era=view.era) for name in names},
+        targets=targets,
         rests=Rests(resources=names),
-        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=text) for name in names),
+        history=tuple(HistoryEntry(kind=events.TARGET_SET, resource=name, text=text) for name in targets),
     )
     return PuttingBack(edit=edit, names=names)
 
 
 def _is_ours(view: View, attempt: Attempt, name: ResourceName) -> bool:
     """Not what ran before."""
-    if name not in attempt.wrote or view.targets.get(name) != attempt.wrote[name]:
+    written, plain = registered_name(name), view.plain or view
+    if written not in attempt.wrote or plain.targets.get(written) != attempt.wrote[written]:
         return False
     if view.resources[name].local:
         return not may_be_running_on(attempt.before, name, aimed_otherwise(attempt.before, view, name))
-    return not may_be_running(attempt.before, name)
+    return not may_be_running(apart(attempt.before), name)
 
 
 def _is_up_somewhere(view: View, attempt: Attempt, name: ResourceName) -> bool:

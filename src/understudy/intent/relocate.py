@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from understudy.intent.edit import Edit, Rests
 from understudy.intent.facts import find, groups_of, may_be_running, running_on
+from understudy.intent.instances import on_server
 from understudy.intent.operator import Operator
 from understudy.intent.places import check_may_follow, check_place, check_server
 from understudy.intent.refusal import Declined
 from understudy.intent.start import refused_by
 from understudy.intent.stop import OnServer, running_there
+from understudy.model.cardinality import apart
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.state import Target
 from understudy.model.view import Request, View
@@ -40,6 +42,7 @@ class Relocating:
 
 def relocate(view: View, command: RelocateCommand, operator: Operator) -> Relocating:
     """What is to be written. Declined when others would have to move, unless forced, or when nothing may run it elsewhere."""
+    view = apart(view)
     member_of = groups_of(view)
     groups = sorted({_movable(view, name, member_of) for name in command.names})
     if command.server is not None:
@@ -61,7 +64,10 @@ def relocate_from(view: View, names: tuple[ResourceName, ...], server: ServerNam
     """What `relocate -s` means: of what is `named` each must run there, if it runs; of what a filter chose, that which does."""
     if named:
         return running_there(view, names, server)
-    return OnServer(names=tuple(name for name in names if not view.resources[name].local and running_on(view, name) == server))
+    moving = [name for name in names if not view.resources[name].local]
+    several = [name for name in moving if view.resources[name].several]
+    single = (name for name in moving if name not in several and running_on(view, name) == server)
+    return OnServer(names=(*single, *(instance for name in several for instance in on_server(view, name, server))))
 
 
 def _movable(view: View, name: ResourceName, member_of: Mapping[ResourceName, tuple[ResourceName, ...]]) -> tuple[ResourceName, ...]:

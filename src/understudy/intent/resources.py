@@ -7,12 +7,13 @@ from understudy.intent.change import Draft
 from understudy.intent.checks import check_groups, check_servers
 from understudy.intent.contradictions import check_contradictions
 from understudy.intent.edit import Edit, HistoryEntry, Rests
-from understudy.intent.facts import find, instances, may_be_running, named_by, registered, running_on, servers
+from understudy.intent.facts import find, holders_of, instances, may_be_running, named_by, registered, running_on, servers
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.kinds.network import network_name
 from understudy.model import events
 from understudy.model.attributes import Effect
+from understudy.model.cardinality import possible_names
 from understudy.model.dependencies import reach
 from understudy.model.maps import with_changes
 from understudy.model.names import PoolName, ResourceName, TypeName
@@ -152,7 +153,7 @@ def delete(view: View, names: tuple[ResourceName, ...], operator: Operator, *, f
         targets=dict.fromkeys(name for name in known if name in view.targets),
         # A resource registered later under this name is another one: no report of this one may be taken for it.
         forgotten=tuple((name, server) for name in known for server in view.reports.get(name, {})),
-        rests=Rests(assignments=names),
+        rests=Rests(assignments=tuple(each for name in names for each in possible_names(view, name))),
         history=tuple(HistoryEntry(kind=events.DELETED, resource=name) for name in names),
     )
 
@@ -182,8 +183,7 @@ def _still_there(view: View, name: ResourceName) -> str:
         if instance.state is State.UNKNOWN:
             why = f" ({instance.report.failure.text})" if instance.report is not None and instance.report.failure is not None else ""
             return f"it is UNKNOWN on '{instance.server}'{why}: see that it is down there, then crsctl stop resource {name}"
-    assignment = view.assignments.get(name)
-    held = assignment.holders if assignment is not None else ()
+    held = holders_of(view, name)
     where = ", ".join(f"'{holder.server}'" for holder in held) or "a server"
     return f"it may still be running on {where}, which has not said that it is stopped; stop it first."
 

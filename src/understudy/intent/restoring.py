@@ -12,6 +12,7 @@ from understudy.errors import BadInput
 from understudy.intent.backup import Backup, Definitions, is_same_wish
 from understudy.intent.change import impact_lines
 from understudy.intent.checks import check_groups
+from understudy.intent.contradictions import check_instances
 from understudy.intent.facts import may_be_running, registered, running_on
 from understudy.intent.whole import Intent
 from understudy.model import categories, pools
@@ -89,6 +90,11 @@ def _troubles(view: View, after: View, found: Definitions) -> Iterator[str]:
         try:
             validate(definition, registered(after), force=True, kept=definition.attributes)
         except (BadInput, ValueError) as error:
+            yield f"resource '{name}': {error}"
+        try:
+            if name in after.resources:
+                check_instances(after, after.resources[name])
+        except BadInput as error:
             yield f"resource '{name}': {error}"
     try:
         check_groups(view, after)

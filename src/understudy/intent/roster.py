@@ -11,7 +11,7 @@ from understudy.intent.edit import Edit, HistoryEntry
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.model.events import SERVER_ADDED, SERVER_REMOVED
-from understudy.model.names import ServerName
+from understudy.model.names import ServerName, registered_name
 from understudy.model.servers import LEARNER, MEMBER, ServerRecord, Servers, known_servers
 from understudy.model.settings import LONGEST_NAME, MOST_SERVERS, Settings
 from understudy.model.state import PROVEN, Life
@@ -139,5 +139,6 @@ def _may_run_something(view: View, record: IncarnationRecord) -> str:
         )
     if any(unended_of(view, record)) and CONFIRMED_OFF not in record.proof:
         return f"something there could not be ended before it fell silent. When it is off for certain: understudy server confirm-off {name}"
-    holds = sorted(each.resource for each in view.assignments.values() if any(h.incarnation == record.incarnation for h in each.holders))
+    held = (each for each in view.assignments.values() if any(h.incarnation == record.incarnation for h in each.holders))
+    holds = sorted(registered_name(each.resource) for each in held)
     return f"it is still a holder of {', '.join(holds[:5])}: the leader takes that back in a moment, try again" if holds else ""

@@ -1,10 +1,11 @@
 """`crsctl start resource`: TARGETs of what is named and of what it needs, and one request for each group that is to be placed. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import RUNNING, find, groups_of, instances, running_on
+from understudy.intent.instances import siblings_of, without_server
 from understudy.intent.needs import needed
 from understudy.intent.operator import Operator
 from understudy.intent.places import check_may_follow, check_place, check_server, passes
@@ -13,8 +14,9 @@ from understudy.intent.refusal import Declined, Refusal
 from understudy.intent.steps import InSteps, at_once
 from understudy.intent.targets import aimed, is_aimed, said, wanted_on
 from understudy.model import events
+from understudy.model.cardinality import apart, whole_resources
 from understudy.model.failures import unavailable
-from understudy.model.names import PoolName, ResourceName, ServerName
+from understudy.model.names import PoolName, ResourceName, ServerName, registered_name
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Internal, Target
@@ -72,6 +74,7 @@ PlacesAsked = Mapping[tuple[ResourceName, ...], ServerName | None]
 
 def networks_first(view: View, command: StartCommand) -> tuple[ResourceName, ...]:
     """Stopped local resources (networks) that something stands on, on a server that is named: only with them is it a candidate."""
+    view = apart(view)
     if command.server is None or all(view.resources[name].local for name in command.names):
         return ()
     found = ((name, view.resources[name]) for name in needed(view, command.names))
@@ -96,7 +99,8 @@ def start(view: View, command: StartCommand, operator: Operator, *, shown: View 
 def start_in_steps(view: View, command: StartCommand, operator: Operator, *, shown: View | None = None) -> InSteps[StartPlan]:
     """`start`, with a pause after each resource and each group: there may be thousands."""
     remarks: list[Refusal] = []
-    names = yield from _runnable(shown or view, command, remarks)
+    view, shown = apart(view), apart(shown or view)
+    names = yield from _runnable(shown, command, remarks)
     while names:
         try:
             edit = yield from _edit(view, replace(command, names=names), operator)
@@ -131,13 +135,15 @@ def there_only(command: StartCommand) -> StartCommand:
 def best_within(view: View, command: StartCommand, within: tuple[ServerName, ...]) -> tuple[StartCommand, ...]:
     """One start for each of these servers that is the best by profile for some of the names, with its group. Declined: none may run it."""
     found: dict[ServerName, tuple[ResourceName, ...]] = {}
+    view = apart(view)
     ground, member_of = survey(view), groups_of(view)
     for name in command.names:
         if view.resources[name].local:
             raise Declined(20604, name)
         standings = group_standings(ground, member_of[name])
+        taken = [server for server, names in found.items() if any(other in names for other in view.resources[name].siblings)]
         among = (each.server for each in standings if each.server in within and _may_come(ground, each, command.names))
-        place = running_on(view, name) or next(among, None)
+        place = running_on(view, name) or next((server for server in among if server not in taken), None)
         if place is None:
             raise Declined(2632, name, below=tuple(f"  {text}" for text in against(view, name) if text.partition(":")[0] in within))
         found[place] = (*found.get(place, ()), name)
@@ -168,7 +174,7 @@ def _without(view: View, names: tuple[ResourceName, ...], nobody_can: _Nobody) -
 
 def _runnable(view: View, command: StartCommand, remarks: list[Refusal]) -> InSteps[tuple[ResourceName, ...]]:
     """Those that are not running already and not disabled; the others are remarked on."""
-    found = []
+    found, running = list[ResourceName](), list[Refusal]()
     for name in command.names:
         resource = find(view, name)
         shown = instances(view, resource)
@@ -178,10 +184,12 @@ def _runnable(view: View, command: StartCommand, remarks: list[Refusal]) -> InSt
         if not resource.enabled:
             remarks.append(Refusal(code=2501, names=(name,)))
         elif shown and len(up) == len(shown) and all(instance.target is Target.ONLINE for instance in shown):
-            remarks += [Refusal(code=5702, names=(name, str(instance.server))) for instance in up]
+            running += [Refusal(code=5702, names=(name, str(instance.server))) for instance in up]
         else:
             found.append(name)
         yield
+    begun = set(map(registered_name, found))  # of several instances some may run: the others are what is asked for
+    remarks += [remark for remark in running if registered_name(ResourceName(remark.names[0])) not in begun]
     return tuple(found)
 
 
@@ -215,9 +223,18 @@ def _targets(view: View, wanted: Collection[ResourceName], command: StartCommand
 def start_where(view: View, places: PlacesAsked, operator: Operator) -> Edit:
     """The groups are wanted, each on the server that is named for it, with `-n` and without a question: who may not be there (any more)
     is placed by policy. For a cluster in which nothing runs yet."""
+    view = apart(view)
+    places = dict(_each_of(view, places))
     wanted = [name for group in places for name in group]
     begins = [name for name in wanted if view.target(name) is not Target.ONLINE or failed_too_often(view, name)]
     return _written(view, {name: aimed(view, name, Target.ONLINE, operator) for name in begins}, places, operator, wanted=wanted)
+
+
+def _each_of(view: View, places: PlacesAsked) -> Iterator[tuple[tuple[ResourceName, ...], ServerName | None]]:
+    """Of several instances each for itself, wherever it may be: the place that is known is of one of them."""
+    for group, place in places.items():
+        siblings = view.resources[group[0]].siblings
+        yield from [(group, place)] if not siblings else [((name,), None) for name in siblings_of(view, group[0])]
 
 
 def _written(
@@ -236,12 +253,13 @@ def _written(
         )
         for number, (group, place) in enumerate(places.items(), 1)
     )  # fmt: skip
+    written = whole_resources(view, targets)
     return Edit(
-        targets=targets,
+        targets=written,
         requests=requests,
         rests=Rests(resources=tuple(sorted({*wanted, *(name for group in places for name in group)}))),
         history=tuple(
-            HistoryEntry(kind=events.TARGET_SET, resource=name, text=said(view, name, record)) for name, record in targets.items()
+            HistoryEntry(kind=events.TARGET_SET, resource=name, text=said(view, name, record)) for name, record in written.items()
         ),
     )
 
@@ -338,6 +356,8 @@ def _check_candidates(ground: Ground, members: list[ResourceName], begins: set[R
     to start, or what runs, refuses nobody."""
     if not members or any(running_on(ground.view, name) is not None for name in members):
         return
+    if any(without_server(ground.view, members)):
+        return  # others of its resource have servers: it waits until there is one more
     if admitted_somewhere(ground, members) or any(passes(ground, standing.reason, begins) for standing in group_standings(ground, members)):
         return
     asked = next((name for name in reversed(needed(ground.view, command.names)) if name in members and name in command.names), members[0])

@@ -1,17 +1,19 @@
 """`crsctl stop resource`: TARGETs of what is named, and with `-f` of what depends on it. Changes TARGETs only. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from understudy.intent.edit import Edit, HistoryEntry, Rests
-from understudy.intent.facts import instances, may_be_running, running_on, stop_dependents, who_depends_on
+from understudy.intent.facts import may_be_running, running_on, running_places, stop_dependents, who_depends_on
+from understudy.intent.instances import is_on, on_server
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined, Refusal
 from understudy.intent.targets import aimed, is_aimed, may_be_running_on, said
 from understudy.model import events
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.cardinality import apart, whole_resources
+from understudy.model.names import ResourceName, ServerName, registered_name
 from understudy.model.resource import Dependency, DependencyKind, Resource
-from understudy.model.state import State, Target
+from understudy.model.state import Target
 from understudy.model.view import View
 from understudy.policy.waits import Waits, waits
 
@@ -34,6 +36,7 @@ def stop(
 ) -> Stopping:
     """What is to be written; of local resources only on the server, if one is named. Declined (CRS-2529) while dependents run that are not
     named, unless forced."""
+    view = apart(view)
     known = tuple(name for name in names if name in view.resources)  # another command may have deleted one meanwhile
     asked = tuple(name for name in known if may_be_running_at(view, name, server))
     here = tuple(name for name in asked if view.resources[name].local and server is not None)
@@ -44,9 +47,19 @@ def stop(
     return Stopping(
         edit=_edit(view, dict.fromkeys((*stopping, *known)), operator, server),
         names=stopping,
-        remarks=tuple(Refusal(code=2500 if name in known else 2613, names=(name,)) for name in names if name not in asked),
+        remarks=tuple(Refusal(code=2500 if name in known else 2613, names=(name,)) for name in not_running(names, asked)),
         displaced=displaced,
     )
+
+
+def not_running(names: Iterable[ResourceName], up: Collection[ResourceName]) -> tuple[ResourceName, ...]:
+    """Those that are not up; of several instances the first of them, where none is."""
+    seen = set(map(registered_name, up))
+    left: dict[ResourceName, ResourceName] = {}
+    for name in names:
+        if name not in up and registered_name(name) not in seen:
+            left.setdefault(registered_name(name), name)
+    return tuple(left.values())
 
 
 def may_be_running_at(view: View, name: ResourceName, server: ServerName | None) -> bool:
@@ -61,15 +74,7 @@ def _displaced(
 ) -> tuple[ResourceName, ...]:
     """What stands on instances that stop on one server, and runs there."""
     dependents = () if server is None else stop_dependents(view, stopping)
-    return tuple(name for name in dependents if name not in named and server is not None and _runs_on(view, name, server))
-
-
-def _runs_on(view: View, name: ResourceName, server: ServerName) -> bool:
-    assignment = view.assignments.get(name)
-    held = assignment is not None and any(holder.server == server for holder in assignment.holders)
-    return held or any(
-        instance.server == server and instance.state is not State.OFFLINE for instance in instances(view, view.resources[name])
-    )
+    return tuple(name for name in dependents if name not in named and server is not None and is_on(view, name, server))
 
 
 def _dependents(view: View, names: tuple[ResourceName, ...], *, force: bool) -> tuple[ResourceName, ...]:
@@ -87,6 +92,7 @@ def _edit(view: View, names: Iterable[ResourceName], operator: Operator, server:
         for name in names
         if not is_aimed(view, name, Target.OFFLINE, server) or name not in view.targets or _is_of_a_copy(view, name)
     }
+    ends = whole_resources(view, ends)
     return Edit(
         targets=ends,
         rests=Rests(resources=tuple(names)),
@@ -101,7 +107,7 @@ def _is_of_a_copy(view: View, name: ResourceName) -> bool:
 def without_support(view: View, names: Iterable[ResourceName]) -> tuple[Refusal, ...]:
     """Whose start depends on what was stopped by these names, although it need not stop with it: what is wanted, and cannot be started
     (again) as things are. Of a View in which the stop has come about."""
-    named = tuple(names)
+    named, view = tuple(names), apart(view)
     down = {name for name in {*named, *stop_dependents(view, named)} if view.target(name) is not Target.ONLINE}
     need_them = {by.name for name in down for by, dependency in who_depends_on(view, name) if _is_needed_to_start(by, dependency)}
     dependents = [name for name in sorted(need_them - down) if view.target(name) is Target.ONLINE and view.resources[name].enabled]
@@ -111,6 +117,7 @@ def without_support(view: View, names: Iterable[ResourceName]) -> tuple[Refusal,
 
 def without_place(view: View, names: Iterable[ResourceName]) -> tuple[Refusal, ...]:
     """Of what had to leave a server: what is wanted and runs nowhere now, and what it waits for."""
+    view = apart(view)
     down = [name for name in names if name in view.resources and view.target(name) is Target.ONLINE and running_on(view, name) is None]
     asked = waits(view) if down else None
     causes = {} if asked is None else {name: next(iter(asked.of(name)), None) for name in down}
@@ -143,10 +150,14 @@ class OnServer:
 
 def running_there(view: View, names: tuple[ResourceName, ...], server: ServerName) -> OnServer:
     """Of what was named one by one: each must run there, if it runs."""
-    elsewhere = {name: place for name in names if (place := running_on(view, name)) not in (server, None)}
+    several = {name: running_places(view, name) for name in names if view.resources[name].several}
+    here = {name: on_server(view, name, server) for name in several}
+    places = {name: ", ".join(found) for name, found in several.items() if found and not here[name]}
+    places |= {name: place for name in names if name not in several and (place := running_on(view, name)) not in (server, None)}
+    left = (name for name in names if name not in places)
     return OnServer(
-        names=tuple(name for name in names if name not in elsewhere),
-        elsewhere=tuple(Refusal(code=20159, names=(name, server, str(place))) for name, place in elsewhere.items()),
+        names=tuple(instance for name in left for instance in here.get(name) or (name,)),
+        elsewhere=tuple(Refusal(code=20159, names=(name, server, place)) for name, place in places.items()),
     )
 
 
@@ -156,6 +167,8 @@ def stop_on(view: View, names: tuple[ResourceName, ...], server: ServerName, *, 
     moving = tuple(name for name in names if name not in local)
     if named:
         there = running_there(view, moving, server)
-        return OnServer(names=tuple(name for name in names if name in local or name in there.names), elsewhere=there.elsewhere)
+        return OnServer(names=(*(name for name in names if name in local), *there.names), elsewhere=there.elsewhere)
     up = {name for name in local if may_be_running_on(view, name, (server,))}
-    return OnServer(names=tuple(name for name in names if name in up or (name in moving and running_on(view, name) in (server, None))))
+    several = [name for name in moving if view.resources[name].several]
+    single = (name for name in names if name in up or (name in moving and name not in several and running_on(view, name) in (server, None)))
+    return OnServer(names=(*single, *(instance for name in several for instance in on_server(view, name, server))))

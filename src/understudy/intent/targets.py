@@ -49,6 +49,8 @@ def may_be_running_on(view: View, name: ResourceName, places: Iterable[ServerNam
 
 def said(view: View, name: ResourceName, record: TargetRecord) -> str:
     """The record in the history's words."""
+    if record.numbers:
+        return f"{record.of(record.numbers[0]).value} of instance {', '.join(map(str, record.numbers))}, else {record.target.value}"
     changed = [server for server in view.workers() if record.on(server) is not view.target_on(name, server)]
     if not view.resources[name].local or not record.otherwise or not changed:
         return record.target.value

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from understudy.errors import BadAttribute, BadInput
 from understudy.intent.change import Draft
 from understudy.intent.checks import check_groups, check_servers
+from understudy.intent.contradictions import check_instances
 from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import may_be_running, registered, servers
 from understudy.intent.operator import Operator
@@ -96,8 +97,17 @@ def modify(view: View, changes: TypeRecord, operator: Operator, *, force: bool =
         if again and may_be_running(view, definition.name):
             restarting[definition.name] = again
     check_groups(view, replace(after, resources=resources))
+    _check_cardinality(view, replace(after, resources=resources))
     edit = Edit(types={record.name: record}, history=(_entry(events.CHANGED, record.name, ", ".join(changes.attributes)),))
     return Draft(edit=edit, after=replace(after, resources=resources), restarting=restarting)
+
+
+def _check_cardinality(before: View, after: View) -> None:
+    """Of what has another CARDINALITY by its type from now on."""
+    for name, resource in after.resources.items():
+        known = before.resources.get(name)
+        if known is not None and known.cardinality != resource.cardinality:
+            check_instances(after, resource)
 
 
 def delete(view: View, names: tuple[TypeName, ...]) -> Edit:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from understudy.intent.facts import RUNNING
+from understudy.intent.instances import without_server
 from understudy.intent.targets import is_aimed, wanted_on
+from understudy.model.cardinality import apart
 from understudy.model.failures import unavailable
 from understudy.model.membership import has_instance
 from understudy.model.names import Incarnation, ResourceName, ServerName
@@ -45,7 +47,10 @@ def started(view: View, name: ResourceName) -> Verdict:
     if assignment is None or view.requests_about(name):
         return Verdict.PENDING
     if assignment.owner is None:
-        return Verdict.FAILED if assignment.last_resort and not _may_come(view, name) else Verdict.PENDING
+        if not assignment.last_resort or _may_come(view, name):
+            return Verdict.PENDING
+        # no server is left for it, as all that may run it have another instance: as many run as may
+        return Verdict.DONE if any(without_server(view, (name,))) else Verdict.FAILED
     report = view.report(name, assignment.owner.server)
     if report is None or report.incarnation != assignment.owner.incarnation:
         return Verdict.FAILED if assignment.last_resort else Verdict.PENDING
@@ -141,6 +146,7 @@ class Stopped:
     @classmethod
     def since(cls, before: View, server: ServerName | None = None) -> "Stopped":
         """To judge what was stopped from this View on."""
+        before = apart(before)
         unknown = {name for name, reports in before.reports.items() if any(report.state is State.UNKNOWN for report in reports.values())}
         return cls(frozenset(unknown), server)
 
@@ -233,6 +239,6 @@ class Fulfilled:
             assignment = view.assignments.get(effect.resource)
             away = assignment is not None and assignment.owner is not None and assignment.owner.server != effect.server
             return verdict if verdict is not Verdict.DONE or away else Verdict.PENDING
-        earlier = self.before.report(effect.resource, effect.server)
+        earlier = apart(self.before).report(effect.resource, effect.server)
         again = said is not None and (earlier is None or said.starts > earlier.starts) and said.state in RUNNING
         return Verdict.DONE if again else Verdict.PENDING

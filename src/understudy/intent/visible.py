@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from understudy.intent.permitted import acl_of_category, acl_of_pool, acl_of_type
 from understudy.intent.rights import Identity, Right, may
-from understudy.model.names import CategoryName, PoolName, ResourceName, TypeName
+from understudy.model.names import CategoryName, PoolName, ResourceName, TypeName, registered_name
 from understudy.model.view import Look, View
 
 V = TypeVar("V")
@@ -37,7 +37,7 @@ def without(view: View, names: Collection[ResourceName]) -> View:
         return view
 
     def kept(records: Mapping[ResourceName, V]) -> dict[ResourceName, V]:
-        return {name: record for name, record in records.items() if name not in names}
+        return {name: record for name, record in records.items() if registered_name(name) not in names}
 
     return replace(
         view,
@@ -47,7 +47,7 @@ def without(view: View, names: Collection[ResourceName]) -> View:
         assignments=kept(view.assignments),
         reports=kept(view.reports),
         looks={server: _look_without(look, names) for server, look in view.looks.items()},
-        requests=tuple(request for request in view.requests if not any(name in names for name in request.resources)),
+        requests=tuple(request for request in view.requests if not any(registered_name(name) in names for name in request.resources)),
     )
 
 

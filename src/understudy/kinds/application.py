@@ -101,6 +101,7 @@ KIND = ResourceKind(
     wakes=script.wakes,
     waits_for=frozenset({"link", "mounts"}),
     housed=True,
+    several=True,
     guarded_without_processes=script.mounts,
     files=_files,
     trouble=_trouble,

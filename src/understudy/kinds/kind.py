@@ -134,6 +134,8 @@ class ResourceKind:
     holds, and a lapse ends that."""
     only_looked_at: bool = False
     """Nothing of it runs: start and stop begin and end the looking, need no lease, and a leaving server keeps it to the end."""
+    several: bool = False
+    """Whether a resource of it may have several instances: nothing of it is on one server alone."""
     custom: bool = False
     """Whether it can be asked for actions of its own (ACTIONS)."""
     address: Callable[[Described], str] = _nowhere

@@ -66,6 +66,7 @@ KIND = ResourceKind(
     waits_for=frozenset({"link", "mounts"}),
     housed=True,
     custom=True,
+    several=True,
     guarded_without_processes=mounts,
     files=_files,
 )

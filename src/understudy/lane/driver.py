@@ -24,10 +24,11 @@ from understudy.lane.sooner import concerns
 from understudy.lane.steps import Charge, Check, Clean, Climb, LaneAction, LaneStep, Release, Start, Wait
 from understudy.lane.table import happened
 from understudy.model.actions import ActionOutcome
+from understudy.model.cardinality import seen_from
 from understudy.model.categories import category_members
 from understudy.model.failures import counted_after
 from understudy.model.namers import Trait, with_trait
-from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName, registered_name
 from understudy.model.profile import reloads
 from understudy.model.resource import Resource
 from understudy.model.state import Internal
@@ -86,7 +87,7 @@ class Driver:
         """`spread` says for each resource where in a span its looks come, so that not all servers look at the same time.
         `activities_after`: activities are numbered from there, so that no two drivers of one incarnation give the same."""
         self.server, self.incarnation = server, incarnation
-        self.view = View()
+        self._plain = self.view = View()  # the last View, and what it says of this server's instances
         self.locals: dict[ResourceName, Local] = {}
         self.steps: dict[ResourceName, LaneStep] = {}
         """What each lane answered last."""
@@ -125,9 +126,11 @@ class Driver:
 
         `changed`: of whom it may say something else than the one before; None: of any. Whoever goes by that is asked in the next round.
         """
-        before, self.view = self.view, view
-        if view is before:
+        if view is self._plain:
             return
+        self._plain, before = view, self.view
+        self.view = view = seen_from(view, self.incarnation)
+        changed = None if changed is None else {*map(registered_name, changed)}
         if changed is None or not _alike_for_lanes(before, view):
             changed = None
             self._number(view.resources)

@@ -13,7 +13,8 @@ from understudy.lane.phases import Cleaning, Climbing, Down, Phase, Rung, Starti
 from understudy.lane.reconcile import reconcile
 from understudy.lane.steps import LaneStep, Wait, WaitsFor
 from understudy.model.actions import ActionName
-from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.cardinality import seen_from
+from understudy.model.names import Incarnation, ResourceName, ServerName, registered_name
 from understudy.model.resource import Resource
 from understudy.model.state import Internal, Life, State
 from understudy.model.view import View
@@ -42,7 +43,8 @@ class Seen:
         here = self.here(server)
         if here is None:
             return Wait(WaitsFor.NOT_LIVING)
-        return reconcile(here, self.view.resources[name].on(server), here.locals[name])
+        name = registered_name(name)
+        return reconcile(here, here.view.resources[name].on(server), here.locals[name])
 
 
 def seen(view: View) -> Seen:
@@ -70,11 +72,12 @@ class _Locals(Mapping[ResourceName, Local]):
 
 
 def _here(of: Seen, server: ServerName, incarnation: Incarnation, life: Life) -> Here:
+    view = seen_from(of.view, incarnation)
     return Here(
-        view=of.view,
+        view=view,
         server=server,
         incarnation=incarnation,
-        locals=_Locals(of.view, server, incarnation),
+        locals=_Locals(view, server, incarnation),
         now=0.0,
         dependents=of.dependents,
         leaving=life is Life.LEAVING,

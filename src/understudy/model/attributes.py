@@ -11,7 +11,7 @@ from enum import Enum, StrEnum
 from understudy.errors import BadAttribute
 from understudy.kinds.catalogue import own_attributes
 from understudy.model.messages import words
-from understudy.model.resource import Placement
+from understudy.model.resource import MOST_INSTANCES, POOL_SIZE, Placement
 
 LONGEST_VALUE = 254
 """Characters; dependencies alone may be longer."""
@@ -23,6 +23,8 @@ LONGEST_SHOWN = 200
 """Characters of a value that a message repeats."""
 
 
+POOL_SIZE_WORD = "%CRS_SERVER_POOL_SIZE%"
+"""A value of CARDINALITY."""
 HUB_CATEGORY = "ora.hub.category"
 """The category of servers that every cluster has: all are of it."""
 
@@ -39,6 +41,7 @@ class AttributeKind(Enum):
     PATH = "an absolute path"
     DEPENDENCIES = "dependencies like hard(db)"
     ACL = "an access list like owner:root:rwx,pgrp:root:r-x,other::r--"
+    CARDINALITY = "a whole number, or %CRS_SERVER_POOL_SIZE%"
 
 
 class Effect(StrEnum):
@@ -113,8 +116,7 @@ _ALL = (
     ),
     _only(_text("ALERT_TEMPLATE"), _NO_TEMPLATES),
     _choice("AUTO_START", "restore", "always", "restore", "never"),
-    # One instance per resource (S1); a resource on every server is a local_resource.
-    _cluster_only(_number("CARDINALITY", 1, 1, 1)),
+    _cluster_only(Attribute(name="CARDINALITY", kind=AttributeKind.CARDINALITY, cluster="1", lowest=1, highest=MOST_INSTANCES)),
     _number("CHECK_FAILURES", 3, 1, 100),
     _seconds("CHECK_INTERVAL", 60, 1),
     _seconds("CHECK_TIMEOUT", 0),
@@ -235,8 +237,8 @@ def scope_of(name: str) -> dict[str, str]:
     return dict(_SCOPE.findall(name))
 
 
-def check_scope(attribute: Attribute, name: str, *, local: bool) -> None:
-    """Refuse a scope that would mean nothing. BadAttribute."""
+def check_scope(attribute: Attribute, name: str, *, local: bool, cardinality: int = 1) -> None:
+    """Refuse a scope that would mean nothing. BadAttribute. `cardinality`: so many instances the resource has."""
     scopes = _SCOPE.findall(name)
     given = dict(scopes)
     if not scopes:
@@ -244,11 +246,11 @@ def check_scope(attribute: Attribute, name: str, *, local: bool) -> None:
     if not attribute.scoped:
         trouble = "it has one value for the whole cluster"
     elif len(scopes) != len(given) or {"SERVERNAME", "CARDINALITYID"} <= given.keys():
-        trouble = "give one of @SERVERNAME(server) and @CARDINALITYID(1), once"
+        trouble = "give one of @SERVERNAME(server) and @CARDINALITYID(n), once"
     elif local and "CARDINALITYID" in given:
         trouble = "instances of a local resource are named by their server: @SERVERNAME(server)"
-    elif given.get("CARDINALITYID", "1") != "1":
-        trouble = "the one instance of a cluster resource is @CARDINALITYID(1)"
+    elif not _is_number(given.get("CARDINALITYID", "1"), cardinality):
+        trouble = _WHICH_NUMBERS[cardinality == 1].format(cardinality)
     elif given.get("DEGREEID", "1") != "1":
         trouble = "an instance has the degree 1"
     else:
@@ -256,13 +258,29 @@ def check_scope(attribute: Attribute, name: str, *, local: bool) -> None:
     raise BadAttribute(words(20560, cut(name), trouble), code=20560)
 
 
-def values_on(values: Mapping[str, str], server: str) -> dict[str, str]:
-    """The values that count on a server (empty: on one that none of them names), without scoped names. What is about the server goes
-    before what is about the instance."""
+_WHICH_NUMBERS = {
+    True: "the one instance of a cluster resource is @CARDINALITYID(1)",
+    False: "the instances of this resource are @CARDINALITYID(1) to @CARDINALITYID({})",
+}
+
+
+def _is_number(text: str, cardinality: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 4 and text[0] != "0" and 1 <= int(text) <= cardinality
+
+
+def cardinality_of(text: str) -> int:
+    """How many instances CARDINALITY says; POOL_SIZE: as many as there are servers in the pools."""
+    return POOL_SIZE if text == POOL_SIZE_WORD else int(text or 1)
+
+
+def values_on(values: Mapping[str, str], server: str, number: int = 1) -> dict[str, str]:
+    """The values that count for the instance of this number on a server (empty: on one that none of them names), without scoped names.
+    What is about the server goes before what is about the instance."""
     scoped = sorted((name for name in values if "@" in name), key=lambda name: ("SERVERNAME" in scope_of(name), name.count("@"), name))
     found = {name: value for name, value in values.items() if "@" not in name}
     for name in scoped:
-        if scope_of(name).get("SERVERNAME", server) == server:
+        scope = scope_of(name)
+        if scope.get("SERVERNAME", server) == server and scope.get("CARDINALITYID", str(number)) == str(number):
             found[base_name(name)] = values[name]
     return found
 
@@ -328,6 +346,8 @@ def _trouble(attribute: Attribute, value: str) -> str:
     match attribute.kind:
         case AttributeKind.INTEGER | AttributeKind.SECONDS:
             return _number_trouble(attribute, value)
+        case AttributeKind.CARDINALITY:
+            return "" if value == POOL_SIZE_WORD else _number_trouble(attribute, value)
         case AttributeKind.DURATION:
             return "" if _DURATION.fullmatch(value) else f"write {attribute.kind.value}"
         case AttributeKind.CHOICE:
@@ -347,7 +367,7 @@ def _number_trouble(attribute: Attribute, value: str) -> str:
     if attribute.lowest <= int(value) <= attribute.highest:
         return ""
     if attribute.lowest == attribute.highest:
-        return f"only {attribute.lowest} is supported; a resource that runs on every server is a local_resource"
+        return f"only {attribute.lowest} is supported"
     return f"it must be between {attribute.lowest} and {attribute.highest}"
 
 

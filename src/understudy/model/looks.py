@@ -44,12 +44,12 @@ def together(pages: Pages) -> Look | None:
     return replace(first, looked=looked, untold=untold, epochs=epochs)
 
 
-def amended(before: Look, pages: Pages, number: int, was: Look | None) -> Look:
-    """The same as `together(pages)`, when `before` is what they said until page `number` (not the first) took the place of `was`."""
+def amended(before: Look, pages: Pages, number: int, was: Look | None, said: int) -> Look:
+    """The same as `together(pages)`, when `before` is what they said until page `number` (not the first) took the place of `was`, and
+    `said` the `names_said` of those pages."""
     page = pages[number]
     had = was if was is not None and belongs(was, before) else None
-    others = sum(_size(other) for at, other in pages.items() if at != number and belongs(other, before))
-    on_two_pages = others + (0 if had is None else _size(had)) != _size(before)
+    on_two_pages = said != _size(before)
     if on_two_pages or not belongs(page, before) or (had is not None and _says_less(had, page)) or _said_elsewhere(page, had, before):
         return together(pages) or before
     looked = {**before.looked, **page.looked}
@@ -61,6 +61,11 @@ def amended(before: Look, pages: Pages, number: int, was: Look | None) -> Look:
 def _size(page: Look) -> int:
     """What it says, counted: together pages say less than each of them, added up, if and only if a name stands on two of them."""
     return len(page.looked) + len(page.untold) + len(page.epochs)
+
+
+def names_said(pages: Iterable[Look | None], look: Look | None) -> int:
+    """How many names the pages of this look have, each counted on every page on which it stands."""
+    return 0 if look is None else sum(_size(page) for page in pages if page is not None and belongs(page, look))
 
 
 def _says_less(was: Look, page: Look) -> bool:

@@ -64,6 +64,11 @@ def differing(before: Mapping[Key, Value], after: Mapping[Key, Value]) -> tuple[
     return (*changed, *gone)
 
 
+def is_near(before: Mapping[Key, Value], after: Mapping[Key, Value]) -> bool:
+    """Whether it is known how the one came of the other, so that `differing` costs what was changed."""
+    return before is after or _known_to_differ(before, after) is not None
+
+
 def _known_to_differ(before: Mapping[Key, Value], after: Mapping[Key, Value]) -> dict[Key, None] | None:
     """Keys among which are all that differ; None: the one was not made of the other, or long ago."""
     if not (isinstance(before, LinkedMap) and isinstance(after, LinkedMap)):

@@ -4,6 +4,8 @@ Called by the parsers and checks of this package, by the daemon's verbs and by t
 Numbers below 20000 are Oracle's and print as CRS-nnnn; those from 20001 on are ours, in its manner, and print as UND-nnnn.
 """
 
+from understudy.model.names import ResourceName, number_of, registered_name
+
 OURS = 20000
 
 WORDS: dict[int, str] = {
@@ -346,6 +348,13 @@ WORDS: dict[int, str] = {
     "Use crsctl eval modify serverpool.",
     20626: "'{}' belongs to the cluster itself, and crsctl eval is about what users have registered. Use --dry-run with the command.",
     20627: "What would happen cannot be said now, and nothing was changed: the registry does not answer: {}",
+    20640: "Resource '{}' has no instance {}: there is {}.",
+    20641: "All {1} instances of '{0}' have servers, so that none is left for '{2}': crsctl relocate resource {0} -s SERVER -n {2}, "
+    "or a larger CARDINALITY.",
+    20642: "understudyd of {} is of a version that knows of one instance of a resource alone: upgrade it before a CARDINALITY above 1.",
+    20643: "Instance {} of '{}' waits for a server: each that may run it has another instance.",
+    20644: "'{}' has several instances: say which one to relocate, by -s SERVER or -k NUMBER.",
+    20645: "'{}' stops on '{}': {}.",
     # --- ours: the past
     20730: "'{}' is no time: {}.",
     20731: "What was at {} is not known here: {}",
@@ -370,6 +379,8 @@ WORDS: dict[int, str] = {
     20711: "{} to add, {} to change, {} to remove. Nothing was changed: {} does it.",
     20712: "Not in {}, and left as it is (--prune removes it): {}",
     20713: "Registered, and not started: {}",
+    20715: "{} was not applied: what had to be stopped for it did not stop. What was done before that stays; understudy plan "
+    "shows what is left.",
     20714: "'{}' is removed, and stopped before that where it may run: {}",
     20067: "The request for '{}' could not be fulfilled: {}",
     20540: "The value '{}' of attribute '{}' is not supported, only its default '{}' is: {}.",
@@ -385,7 +396,12 @@ WORDS: dict[int, str] = {
 
 def words(code: int, *names: object) -> str:
     """The words of a message with its names filled in, without the number."""
-    return WORDS[code].format(*names)
+    return WORDS[code].format(*(map(_whole, names) if code < OURS else names))
+
+
+def _whole(name: object) -> object:
+    """The vocabulary of clusterware names the resource where an instance is meant."""
+    return registered_name(ResourceName(name)) if isinstance(name, str) and number_of(ResourceName(name)) > 1 else name
 
 
 def number(code: int) -> str:

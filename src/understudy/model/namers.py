@@ -28,6 +28,8 @@ class Trait(StrEnum):
     DISABLED = "disabled"
     DELAYED = "delayed"
     """Its failover waits for a while."""
+    SEVERAL = "several"
+    """It may have more than one instance."""
     FENCES = "fences"
     """STOP_FAILURE=fence."""
 
@@ -53,6 +55,8 @@ def _traits(resource: Resource | None) -> Iterable[str]:
         yield Trait.LOCAL
     if not resource.enabled:
         yield Trait.DISABLED
+    if resource.several:
+        yield Trait.SEVERAL
     if resource.failover_delay_s:
         yield Trait.DELAYED
     if resource.stop_failure_fences:

@@ -12,10 +12,30 @@ CategoryName = NewType("CategoryName", str)
 """Of a category of servers."""
 ResourceName = NewType("ResourceName", str)
 """For a local resource the instance on one server is named by (resource, server)."""
+_NUMBER = "@"
+"""Between a resource's name and the number of an instance: in no name, now or in any version before."""
 Incarnation = NewType("Incarnation", str)
 """One run of a server in the cluster: 128 random bits as 32 hex digits, never reused."""
 LONGEST_NAME = 240
 """Bytes of a resource's name as a directory is named after it: the kernel takes 255, and a few are ours."""
+
+
+def instance_name(name: ResourceName, number: int) -> ResourceName:
+    """What an instance of a resource is called (docs/design/0027-instances.md): the first as its resource, another `web@2`."""
+    return name if number == 1 else ResourceName(f"{name}{_NUMBER}{number}")
+
+
+def registered_name(name: ResourceName) -> ResourceName:
+    """The name of the resource whose instance this is; of any other name that name."""
+    return ResourceName(name.partition(_NUMBER)[0]) if _NUMBER in name else name
+
+
+def number_of(name: ResourceName) -> int:
+    """The number of an instance, from 1; 0: no instance is called so."""
+    if _NUMBER not in name:
+        return 1
+    number = name.partition(_NUMBER)[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 and number[0] != "0" and number != "1" else 0
 
 
 def directory_of(resource: str) -> str:

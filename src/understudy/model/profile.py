@@ -14,6 +14,7 @@ from understudy.kinds.catalogue import kind_of
 from understudy.model.attributes import (
     ATTRIBUTES,
     LONGEST_VALUE,
+    POOL_SIZE_WORD,
     READ_ONLY,
     SPECIAL,
     Attribute,
@@ -21,6 +22,7 @@ from understudy.model.attributes import (
     Effect,
     acl_owner,
     base_name,
+    cardinality_of,
     check_only,
     check_scope,
     check_size,
@@ -38,25 +40,27 @@ from understudy.model.messages import words
 from understudy.model.names import PoolName, ServerName, TypeName, name_trouble
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
 from understudy.model.pools import check_category
-from understudy.model.resource import ELSEWHERE, AutoStart, Placement, Resource
+from understudy.model.resource import ELSEWHERE, MOST_INSTANCES, POOL_SIZE, AutoStart, Placement, Resource
 from understudy.model.types import LOCAL, defaults, descent, flags, is_local
 from understudy.model.view import Definition, TypeRecord
 
 
-def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord]) -> Resource:
-    """The resource with its type's defaults filled in and its dependencies parsed. BadInput when the definition cannot be read."""
+def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord], number: int = 1) -> Resource:
+    """The resource with its type's defaults filled in and its dependencies parsed; with the values that count for its instance of this
+    number. BadInput when the definition cannot be read."""
     lineage = tuple(record.name for record in descent(definition.type, types))
     values = {**defaults(definition.type, types), **definition.attributes}
     if not any("@" in name for name in definition.attributes):
         return _resolved(definition, lineage, values)
     named = {scope_of(name).get("SERVERNAME", ELSEWHERE) for name in definition.attributes} | {ELSEWHERE}
-    scopes = {ServerName(server): _resolved(definition, lineage, values_on(values, server)) for server in sorted(named)}
+    scopes = {ServerName(server): _resolved(definition, lineage, values_on(values, server, number)) for server in sorted(named)}
     return replace(scopes[ELSEWHERE], attributes=dict(sorted(values.items())), scopes=scopes)
 
 
 def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Mapping[str, str]) -> Resource:
     return Resource(
         name=definition.name, type=definition.type, uid=definition.uid,
+        cardinality=cardinality_of(values.get("CARDINALITY", "")),
         local=lineage[-1] == LOCAL,
         agent=kind_of(lineage).name,
         lineage=lineage,
@@ -88,8 +92,7 @@ def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Map
         start_concurrency=int(values["START_CONCURRENCY"]),
         stop_concurrency=int(values["STOP_CONCURRENCY"]),
         intermediate_timeout_s=float(int(values["INTERMEDIATE_TIMEOUT"])),
-        failure_interval_s=float(int(values["FAILURE_INTERVAL"])),
-        failure_threshold=int(values["FAILURE_THRESHOLD"]),
+        failure_interval_s=float(int(values["FAILURE_INTERVAL"])), failure_threshold=int(values["FAILURE_THRESHOLD"]),
         stop_failure_fences=values["STOP_FAILURE"] == "fence",
         user=acl_owner(values["ACL"]),
     )  # fmt: skip
@@ -115,7 +118,7 @@ def validate(definition: Definition, known: Registered, *, force: bool = False, 
     given_flags = flags(definition.type, known.types)
     for name, value in definition.attributes.items():
         attribute = attribute_of(name, definition.type, supported, given_flags)
-        check_scope(attribute, name, local=is_local(definition.type, known.types))
+        check_scope(attribute, name, local=is_local(definition.type, known.types), cardinality=_numbers(definition, supported))
         check_value(attribute, value)
         if kept.get(name) != value:
             check_only(attribute, name, value, supported.get(base_name(name), ""))
@@ -130,6 +133,7 @@ def validate(definition: Definition, known: Registered, *, force: bool = False, 
         raise BadAttribute(words(20002, cut(resource.attributes.get(named, "")), named, why), code=20002)
     _check_actions(resource)
     _check_placement(resource, known)
+    _check_cardinality(resource)
     after = replace(known, resources=with_changes(known.resources, {resource.name: resource}))
     if not force:
         check_existence((*resource.start, *resource.stop), after)
@@ -236,6 +240,31 @@ def _check_actions(resource: Resource) -> None:
         trouble = str(error)
     if trouble:
         raise BadAttribute(words(20002, cut(text), "ACTIONS", trouble), code=20002)
+
+
+def _numbers(definition: Definition, supported: Mapping[str, str]) -> int:
+    """The highest number that an instance may have."""
+    text = definition.attributes.get("CARDINALITY", supported.get("CARDINALITY", ""))
+    return MOST_INSTANCES if text == POOL_SIZE_WORD or not text.isdigit() or len(text) > 4 else int(text)
+
+
+def _check_cardinality(resource: Resource) -> None:
+    """What several instances can be of, and what counts for a resource as a whole. BadAttribute."""
+    text = resource.attributes.get("CARDINALITY", "")
+    if resource.cardinality == POOL_SIZE and not (resource.placement is Placement.RESTRICTED and resource.server_pools):
+        why = "it needs PLACEMENT=restricted and SERVER_POOLS, whose servers it counts"
+        raise BadAttribute(words(20002, text, "CARDINALITY", why), code=20002)
+    if not resource.several:
+        return
+    if not resource.kind.several:
+        why = f"what is of type {resource.type} has one instance; several are for what action scripts or programs serve"
+        raise BadAttribute(words(20002, text, "CARDINALITY", why), code=20002)
+    for name in ("FAILURE_THRESHOLD", "START_CONCURRENCY", "STOP_CONCURRENCY"):
+        if int(resource.attributes.get(name) or 0):
+            why = f"with CARDINALITY={text}: it counts for a resource as a whole, so that one instance would decide about the others"
+            raise BadAttribute(words(20002, resource.attributes[name], name, why), code=20002)
+    if resource.attributes.get("MOUNT_POINT"):
+        raise BadAttribute(words(20002, text, "CARDINALITY", "with MOUNT_POINT one server alone has the file system"), code=20002)
 
 
 def _check_placement(resource: Resource, known: Registered) -> None:

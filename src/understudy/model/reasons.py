@@ -26,10 +26,12 @@ class Why(StrEnum):
     NETWORK_STOPPED = "network-stopped"  # the local resource whose TARGET is OFFLINE
     NO_INSTANCE = "no-instance"  # the local resource that has none there
     TYPE_MISSING = "type-missing"  # the type of which nothing runs there
+    INSTANCE_MISSING = "instance-missing"  # the resource of which no instance runs there
     EXCLUDED = "excluded"  # the resource that runs there
     GIVEN_BACK = "given-back"  # what gave way to it there
     FELLOW_REFUSED = "fellow-refused"  # the member of the group; `inner` is what refuses it
     RIVAL_NOT_LOOKED = "rival-not-looked"  # what excludes it and was not looked at yet
+    SIBLING_THERE = "sibling-there"  # the instance of the same resource that is there
     NOT_USED = "not-used"
     DISABLED = "disabled"
     BOUND = "bound"  # the server that it waits for
@@ -50,6 +52,7 @@ class Why(StrEnum):
     NO_LONGER_ADMITTED = "no-longer-admitted"
     LEAVES = "leaves"  # the server it comes from
     TARGET_OFFLINE = "target-offline"
+    BEYOND = "beyond"  # CARDINALITY
     UNAVAILABLE = "unavailable"  # FAILURE_THRESHOLD, FAILURE_INTERVAL in seconds
     NO_CANDIDATE = "no-candidate"
     COMING_UP = "coming-up"

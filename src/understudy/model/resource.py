@@ -7,9 +7,13 @@ from enum import StrEnum
 from understudy.kinds import script
 from understudy.kinds.catalogue import KINDS
 from understudy.kinds.kind import ResourceKind
-from understudy.model.names import CategoryName, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import CategoryName, PoolName, ResourceName, ServerName, TypeName, registered_name
 
 ELSEWHERE = ServerName("")
+POOL_SIZE = 0
+"""A cardinality: as many as there are servers in the pools."""
+MOST_INSTANCES = 32
+"""Of one resource: all their assignments may change in one commit (`policy/groups.py`, GROUP_MOST)."""
 
 
 class Placement(StrEnum):
@@ -71,6 +75,14 @@ class Resource:
     type: TypeName
     uid: str
     """Made when it was registered: a resource deleted and added again under its old name is another one."""
+    cardinality: int = 1
+    """So many instances of it run at once; POOL_SIZE: one on each server of its pools."""
+    number: int = 1
+    """Of the instance that this is, where each is a resource (`model/cardinality.py`), or that a server works for."""
+    siblings: tuple["ResourceName", ...] = ()
+    """All instances, this one included, where each is a resource."""
+    beyond: bool = False
+    """An instance that is there, and more than are wanted."""
     local: bool = False
     """A local resource: one instance on every server, never moved, exempt from leases (S4)."""
     agent: str = script.KIND.name
@@ -129,6 +141,16 @@ class Resource:
     def on(self, server: ServerName) -> "Resource":
         """As it is on this server: with the attributes whose scope names it."""
         return self.scopes.get(server) or self.scopes[ELSEWHERE] if self.scopes else self
+
+    @property
+    def several(self) -> bool:
+        """Whether it may have more than one instance."""
+        return self.cardinality != 1
+
+    @property
+    def registered(self) -> ResourceName:
+        """The name under which it is registered, of which looks, reports and guards speak."""
+        return registered_name(self.name)
 
     @property
     def everywhere(self) -> tuple["Resource", ...]:

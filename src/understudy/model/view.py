@@ -10,7 +10,7 @@ from operator import attrgetter, is_
 
 from understudy.model.custom import AskedAnswer
 from understudy.model.given import GivenCommand
-from understudy.model.names import CategoryName, Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import CategoryName, Incarnation, PoolName, ResourceName, ServerName, TypeName, number_of
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
 from understudy.model.rotation import KeyRotation as KeyRotation
@@ -102,6 +102,7 @@ class IncarnationRecord:
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
     types_anywhere: bool = False  # its daemon reads dependencies in which a type is not the last: until all do, none is registered
     knows_categories: bool = False  # its daemon reads categories and attributes of servers: until all do, none is registered
+    knows_instances: bool = False  # its daemon knows of several instances of a resource: until all do, no resource has any
     knows_servers: bool = False
     """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
     coming_up: bool = False
@@ -361,8 +362,15 @@ class View:
     requests: tuple[Request, ...] = ()
     unable: Mapping[Incarnation, Unable] = field(default_factory=dict)
     """Incarnations whose guards say that their server cannot act, whatever their lease."""
+    plain: "View | None" = None
+    """Where each instance is a resource, which is what policy goes by (`model/cardinality.py`): the View of which it is a reading."""
     set_back: str = ""
     """Why this is not the registry that was acted on before, as long as no new era has begun. Nobody acts on such a View."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether each instance is a resource in it."""
+        return self.plain is not None
 
     @property
     def era(self) -> int:
@@ -438,14 +446,18 @@ class View:
         return self.life(incarnation) in PROVEN
 
     def target(self, resource: ResourceName) -> Target:
-        """What is wanted of a resource; OFFLINE as long as nobody said otherwise."""
+        """What is wanted of a resource, or an instance; OFFLINE as long as nobody said otherwise."""
         record = self.targets.get(resource)
-        return Target.OFFLINE if record is None else record.target
+        if record is None:
+            return Target.OFFLINE
+        return record.of(number_of(resource)) if record.numbers else record.target
 
     def target_on(self, resource: ResourceName, server: ServerName | None) -> Target:
         """The same of its instance on this server: of a local resource it may be another one there than elsewhere."""
         record = self.targets.get(resource)
-        return Target.OFFLINE if record is None else record.on(server)
+        if record is None:
+            return Target.OFFLINE
+        return record.of(number_of(resource)) if record.numbers else record.on(server)
 
     def requests_about(self, name: ResourceName) -> tuple[Request, ...]:
         """What is asked of a resource and not answered yet."""
@@ -453,19 +465,24 @@ class View:
             return self.requests.by_resource.get(name, ())
         return tuple(request for request in self.requests if name in request.resources)
 
+    def has_reported(self, record: IncarnationRecord) -> bool:
+        """Whether this incarnation has reported, in this era, what it runs."""
+        look = self.looks.get(record.server)
+        return look is not None and look.incarnation == record.incarnation and look.era == self.era
+
     def looked(self, server: ServerName, incarnation: Incarnation, resource: Resource) -> bool:
         """S6: whether this incarnation has checked this very resource."""
         look = self.looks.get(server)
         if look is None or look.incarnation != incarnation or look.era != self.era:
             return False
-        return look.looked.get(resource.name) == resource.uid
+        return look.looked.get(resource.registered) == resource.uid
 
     def could_not_tell(self, server: ServerName, incarnation: Incarnation, resource: Resource) -> bool:
         """S6: whether the look of this incarnation at this very resource has ended without an answer."""
         look = self.looks.get(server)
         if look is None or look.incarnation != incarnation or look.era != self.era:
             return False
-        return look.untold.get(resource.name) == resource.uid
+        return look.untold.get(resource.registered) == resource.uid
 
     def report(self, resource: ResourceName, server: ServerName) -> Report | None:
         """What the server's present incarnation last said of the resource; None if it said nothing."""

@@ -25,8 +25,19 @@ class TargetRecord:
     otherwise: tuple[ServerName, ...] = ()
     """Of a local resource: the servers on which the other TARGET is wanted (`start -n`, `stop -n`). An older version passes over it."""
 
+    numbers: tuple[int, ...] = ()
+    """Of a resource with several instances: those of which the other TARGET is wanted (`start -n`, `stop -n`, `-k`). No older version
+    comes to see it (docs/design/0027-instances.md)."""
+
     def on(self, server: ServerName | None) -> Target:
         """What is wanted of the instance on this server."""
-        if server not in self.otherwise:
-            return self.target
-        return Target.OFFLINE if self.target is Target.ONLINE else Target.ONLINE
+        return self.target if server not in self.otherwise else opposite(self.target)
+
+    def of(self, number: int) -> Target:
+        """What is wanted of the instance of this number."""
+        return self.target if number not in self.numbers else opposite(self.target)
+
+
+def opposite(target: Target) -> Target:
+    """The one that it is not."""
+    return Target.OFFLINE if target is Target.ONLINE else Target.ONLINE

@@ -10,7 +10,7 @@ from dataclasses import replace
 from understudy.model.events import TARGET_SET
 from understudy.model.membership import has_instance
 from understudy.model.namers import Trait, with_trait
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import ResourceName, ServerName, registered_name
 from understudy.model.resource import AutoStart, Dependency, DependencyKind
 from understudy.model.state import PROVEN, Life, State, Target
 from understudy.model.view import Assignment, TargetRecord, View
@@ -73,13 +73,15 @@ def _started(ground: Ground, servers: list[ServerName]) -> dict[ResourceName, Ta
     for name, where in begun.items():
         for other in (name, *_needed(ground, (name,))):
             if view.target(other) is not Target.ONLINE and view.resources[other].enabled:
-                found.setdefault(other, _record(view, Target.ONLINE, AutoStart.ALWAYS, where))
+                found.setdefault(registered_name(other), _record(view, Target.ONLINE, AutoStart.ALWAYS, where))
     return found
 
 
 def _of(view: View, how: AutoStart) -> list[ResourceName]:
     return [
-        name for name, resource in sorted(view.resources.items()) if resource.auto_start is how and resource.enabled and not resource.local
+        name
+        for name, resource in sorted(view.resources.items())
+        if resource.auto_start is how and resource.enabled and not resource.local and resource.number == 1  # which stands for all instances
     ]
 
 
@@ -91,7 +93,11 @@ def _candidates(ground: Ground, name: ResourceName, servers: list[ServerName]) -
 
 
 def _runs(view: View, name: ResourceName) -> bool:
-    """Whether it runs somewhere, may be running there, or belongs there."""
+    """Whether it, or another of its instances, runs somewhere, may be running there, or belongs there."""
+    return any(_instance_runs(view, each) for each in view.resources[name].siblings or (name,))
+
+
+def _instance_runs(view: View, name: ResourceName) -> bool:
     assignment = view.assignments.get(name, Assignment(resource=name, epoch=0))
     held = [*assignment.holders, *(() if assignment.owner is None else (assignment.owner,))]
     if any(view.life(holder.incarnation) not in (None, *PROVEN) for holder in held):
@@ -117,7 +123,7 @@ def _left_down(ground: Ground, servers: list[ServerName]) -> dict[ResourceName, 
     }
     while left:
         wanted = [name for name in view.resources if view.target(name) is Target.ONLINE and name not in left]
-        needed = left.keys() & _needed(ground, wanted)
+        needed = left.keys() & set(map(registered_name, _needed(ground, wanted)))
         if not needed:
             break
         left = {name: where for name, where in left.items() if name not in needed}

@@ -7,14 +7,17 @@ Plan is done plans nothing.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from understudy.model.cardinality import apart
 from understudy.model.events import EVICTED, FENCED, REGISTRY_RECOVERED, UNENDED
 from understudy.model.lifecycle import go_on
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Life
 from understudy.model.view import Assignment, IncarnationRecord, View
 from understudy.policy.autostart import come_up
+from understudy.policy.eligibility import is_several
+from understudy.policy.epochs import next_epoch
 from understudy.policy.eras import UNREPORTED_S, overdue, recovered, wanted_again
 from understudy.policy.failover import delays_left, next_step_at
 from understudy.policy.forgetting import floor_raised, forget, left_of_removed
@@ -34,6 +37,7 @@ NO_LONGER_REGISTERED = Reason(Why.NO_LONGER_REGISTERED)
 def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = None) -> Plan:
     """What has to change in the registry, seen from this View at `now` (seconds on the leader's clock). `part`: what of this View has to be
     gone through; else all is."""
+    plain, view = view, apart(view)
     # 0. a commit that changes the cluster's record is a conflict for all others: this one goes alone
     if changed := end_of_change(view):
         return Plan(steps=(changed,))
@@ -62,8 +66,7 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
     if orphans := _orphans(view, part.strangers):
         steps.append(orphans)
     # 4. requests about resources that are gone
-    stale = tuple(request.id for request in view.requests if not any(name in view.resources for name in request.resources))
-    if stale:
+    if stale := _unanswerable(view):
         steps.append(Step(fulfilled=stale))
     # 5. incarnations that are over, once no assignment rests on the proof of it
     if forgotten:
@@ -79,7 +82,7 @@ def decide(view: View, now: float, memory: Memory, part: DecisionPart | None = N
     if deleted:
         steps.append(deleted)
     #    and what servers reported that were removed, before their lives are
-    if left := left_of_removed(view):
+    if left := left_of_removed(plain):
         steps = [*(step for step in steps if not step.forgotten), left]
     times = (wake_at, evict_at, late_at, forget_at, uncounted_at, next_step_at(part.ground, now))
     return Plan(steps=_joined_with_incarnations(steps), wake_at=min((at for at in times if at is not None), default=None))
@@ -97,12 +100,17 @@ def _before_all_else(view: View, memory: Memory, gone: Step) -> Step | None:
 
 
 def _settled(part: DecisionPart, pulled: Pulled) -> Iterator[Step]:
-    ground = part.ground
+    ground, of_instances = part.ground, dict[ResourceName, Step]()
     for members in _needed_first(ground, part.groups):
         step = pulled.with_step(settle_group(ground, members), members)
         if step:
-            yield step
             ground.settle(step.assignments)  # loads count for the groups that follow
+            if ground.view.resources[members[0]].siblings:
+                base = registered_name(members[0])
+                of_instances[base] = of_instances[base].with_sibling(step) if base in of_instances else step
+            else:
+                yield step
+    yield from of_instances.values()
 
 
 def _needed_first(ground: Ground, found: tuple[tuple[ResourceName, ...], ...]) -> list[tuple[ResourceName, ...]]:
@@ -132,9 +140,8 @@ def _before(
     """Groups that are settled before this one, if nothing speaks against it."""
     for name in members:
         for dependency in ground.view.resources[name].start:
-            if dependency.kind is DependencyKind.WEAK or (
-                dependency.kind is DependencyKind.HARD and (dependency.is_type or not dependency.same_server)
-            ):
+            any_of = dependency.is_type or not dependency.same_server or is_several(ground, dependency)
+            if dependency.kind is DependencyKind.WEAK or (dependency.kind is DependencyKind.HARD and any_of):
                 yield from (group_of[other] for other in ground.meant(dependency) if other in group_of)
         yield from (group_of[other] for other in ground.rivals.get(name, ()) if other in group_of and preempts(ground, other, name))
 
@@ -169,16 +176,29 @@ def _end_of_recovery(view: View) -> Step:
     return Step(cluster=replace(view.cluster, recovering=False), notes=(note,))
 
 
+def _unanswerable(view: View) -> tuple[str, ...]:
+    """Requests of which no resource is registered any more. Of thousands nearly all are known by their first."""
+    resources = view.resources
+    doubtful = [request for request in view.requests if not request.resources or request.resources[0] not in resources]
+    return tuple(request.id for request in doubtful if not any(name in resources for name in request.resources))
+
+
 def _orphans(view: View, strangers: Collection[ResourceName]) -> Step:
     changed = []
-    orphans = [name for name in strangers if name in view.assignments and name not in view.resources]
+    orphans = [name for name in strangers if name in view.assignments and name not in view.resources and not _is_broken(view, name)]
     for name, assignment in ((name, view.assignments[name]) for name in sorted(orphans)):
         left = without_proven(view, assignment)
         if left.owner is not None:
-            left = replace(left, owner=None, epoch=view.next_epoch(left.epoch), reason=NO_LONGER_REGISTERED)
+            left = replace(left, owner=None, epoch=next_epoch(view, left), reason=NO_LONGER_REGISTERED)
         if left != assignment:
             changed.append(left if left.holders else Assignment(resource=name, epoch=left.epoch, reason=NO_LONGER_REGISTERED))
     return Step(assignments=tuple(changed))
+
+
+def _is_broken(view: View, name: ResourceName) -> bool:
+    """Whether it is an instance of what is registered and cannot be read."""
+    base = registered_name(name)
+    return base != name and base in view.definitions and base not in view.resources
 
 
 def _joined_with_incarnations(steps: list[Step]) -> tuple[Step, ...]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+from understudy.model.cardinality import runs
 from understudy.model.failures import unavailable
 from understudy.model.membership import has_instance
-from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, number_of
 from understudy.model.pools import BUILT_IN, GENERIC, category_of
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import Dependency, DependencyKind, Placement, Resource
@@ -175,7 +176,23 @@ def _refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason |
     if not ground.has_looked(server, resource):
         silent = incarnation is not None and ground.view.could_not_tell(server, incarnation, resource)
         return Reason(Why.COULD_NOT_TELL if silent else Why.NOT_LOOKED)
+    if (sibling := sibling_there(ground, resource, server)) is not None:
+        return Reason(Why.SIBLING_THERE, (sibling,))
     return _dependency_refusal(ground, resource, server)
+
+
+def sibling_there(ground: Ground, resource: Resource, server: ServerName) -> ResourceName | None:
+    """The other instance of the resource that this server has, may be running, or reports to run. Of two that are its own it keeps the
+    first."""
+    for name in resource.siblings:
+        if name == resource.name:
+            continue
+        if ground.owns(server, resource.name) and not (ground.owns(server, name) and number_of(name) < resource.number):
+            continue
+        report = ground.view.report(name, server)
+        if ground.holds(server, name) or (report is not None and report.incarnation == ground.incarnation(server) and runs(report)):
+            return name
+    return None
 
 
 def _holds_by_old_voters(ground: Ground, server: ServerName) -> bool:
@@ -197,7 +214,8 @@ def missing_looks(ground: Ground, resource: Resource, *, never_placed: bool) -> 
     for server, record in ground.present.items():
         if record.life is not Life.ONLINE or ground.has_looked(server, resource) or ground.view.witness(server):
             continue
-        ended = ground.view.could_not_tell(server, record.incarnation, resource) and resource.name not in ground.view.looks[server].epochs
+        silent = ground.view.could_not_tell(server, record.incarnation, resource)
+        ended = silent and resource.registered not in ground.view.looks[server].epochs
         if not ended or (never_placed and _placement_refusal(ground, resource, server) is None):
             missing.append(server)
     return tuple(missing)
@@ -274,9 +292,9 @@ def _named(ground: Ground, pool: PoolName) -> tuple[ServerName, ...]:
 
 def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
     for dependency in resource.start:
-        if dependency.same_server and dependency.is_type:
+        if dependency.same_server and (dependency.is_type or is_several(ground, dependency)):
             if not any(ground.online_here(name, server) or _coming(ground, name, server) for name in ground.meant(dependency)):
-                return Reason(Why.TYPE_MISSING, (dependency.entity,))
+                return Reason(Why.TYPE_MISSING if dependency.is_type else Why.INSTANCE_MISSING, (dependency.entity,))
         elif dependency.same_server:
             other = ground.view.resources.get(ResourceName(dependency.entity))
             if other is not None and other.local and not (ground.online_here(other.name, server) or _coming(ground, other.name, server)):
@@ -289,6 +307,12 @@ def _dependency_refusal(ground: Ground, resource: Resource, server: ServerName) 
     if not ground.owns(server, resource.name) and (unlooked := _rival_not_looked_at(ground, resource, server)) is not None:
         return Reason(Why.RIVAL_NOT_LOOKED, (unlooked,))
     return rival_of(ground, resource, server)
+
+
+def is_several(ground: Ground, dependency: Dependency) -> bool:
+    """Whether it names a resource with several instances: then any of them will do."""
+    resource = None if dependency.is_type else ground.view.resources.get(ResourceName(dependency.entity))
+    return resource is not None and bool(resource.siblings)
 
 
 def _coming(ground: Ground, name: ResourceName, server: ServerName) -> bool:

@@ -7,11 +7,13 @@ proved gone. Pure.
 
 from dataclasses import replace
 
-from understudy.model.names import ResourceName
+from understudy.model.cardinality import unattributed, whole_resources
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
 from understudy.model.view import Assignment, Holder, IncarnationRecord, Report, TargetRecord, View
+from understudy.policy.epochs import next_epoch
 from understudy.policy.plan import Memory
 
 UNREPORTED_S = 30.0
@@ -21,8 +23,7 @@ FOUND_RUNNING = "it was found running after the registry had been set back"
 
 def has_reported(view: View, record: IncarnationRecord) -> bool:
     """Whether this incarnation has reported, in this era, what it runs."""
-    look = view.looks.get(record.server)
-    return look is not None and look.incarnation == record.incarnation and look.era == view.era
+    return view.has_reported(record)
 
 
 def unreported(view: View, name: ResourceName) -> tuple[IncarnationRecord, ...]:
@@ -36,7 +37,7 @@ def _has_looked(view: View, record: IncarnationRecord, resource: Resource) -> bo
     if view.looked(record.server, record.incarnation, resource):
         return True
     ended = has_reported(view, record) and view.could_not_tell(record.server, record.incarnation, resource)
-    return ended and resource.name not in view.looks[record.server].epochs
+    return ended and resource.registered not in view.looks[record.server].epochs
 
 
 def running(view: View, name: ResourceName) -> tuple[Report, ...]:
@@ -47,7 +48,7 @@ def running(view: View, name: ResourceName) -> tuple[Report, ...]:
         record = view.incarnations.get(report.incarnation)
         if record is None or record.life in PROVEN or record.server != server or not has_reported(view, record):
             continue
-        if report.state is State.UNKNOWN and name not in view.looks[server].epochs:
+        if report.state is State.UNKNOWN and registered_name(name) not in view.looks[server].epochs:
             continue
         if report.state is not State.OFFLINE or report.internal is not Internal.STABLE:
             found.append(report)
@@ -58,7 +59,7 @@ def _running_unassigned(view: View, name: ResourceName) -> tuple[Report, ...]:
     """Of what the copy gives to nobody: the reports that it runs, or may be about to, by servers to which this cluster gave it later."""
     if not view.recovering or name in view.assignments:
         return ()
-    return tuple(report for report in running(view, name) if name in view.looks[report.server].epochs)
+    return tuple(report for report in running(view, name) if registered_name(name) in view.looks[report.server].epochs)
 
 
 def must_wait(view: View, name: ResourceName) -> bool:
@@ -69,7 +70,19 @@ def must_wait(view: View, name: ResourceName) -> bool:
     found = running(view, name)
     if found:
         return any(view.life(report.incarnation) is not Life.ONLINE or report.incarnation in view.unable for report in found)
-    return bool(unreported(view, name))
+    return bool(unreported(view, name)) or _may_be_another(view, name)
+
+
+def _may_be_another(view: View, name: ResourceName) -> bool:
+    """Of an instance that is found nowhere: whether something of its resource runs that does not belong where it runs. That may be it."""
+    siblings = view.resources[name].siblings
+    for sibling in siblings:
+        assignment = view.assignments.get(sibling)
+        settled = assignment is not None and assignment.era == view.era
+        owner = assignment.owner.incarnation if settled and assignment is not None and assignment.owner is not None else None
+        if any(report.incarnation != owner for report in running(view, sibling)):
+            return True
+    return bool(siblings) and unattributed(view, name)
 
 
 def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
@@ -78,14 +91,14 @@ def confirmed(view: View, assignment: Assignment, floor: int) -> Assignment:
     name = assignment.resource
     found = running(view, name) if assignment.era != view.era else _running_unassigned(view, name)
     if assignment.era == view.era and not found:
-        return assignment if floor <= assignment.epoch else _under(assignment, view.next_epoch(floor))
+        return assignment if floor <= assignment.epoch else _under(assignment, next_epoch(view, assignment, floor))
     fresh = replace(assignment, era=view.era)
     if found and (fresh.owner is None or all(report.incarnation != fresh.owner.incarnation for report in found)):
         here = Holder(server=found[0].server, incarnation=found[0].incarnation, epoch=fresh.epoch)
         others = tuple(holder for holder in fresh.holders if holder.incarnation != here.incarnation)
         reason = Reason(Why.FOUND_RUNNING, (here.server,))
         fresh = replace(fresh, owner=here, holders=(*others, here), last_resort=False, tried=(), reason=reason)
-    return _under(fresh, view.next_epoch(max(fresh.epoch, floor)))
+    return _under(fresh, next_epoch(view, fresh, floor))
 
 
 def wanted_again(view: View) -> dict[ResourceName, TargetRecord]:
@@ -100,9 +113,9 @@ def wanted_again(view: View) -> dict[ResourceName, TargetRecord]:
             continue
         if said is not None and said.era == view.era:
             continue
-        if any(name in view.looks[report.server].epochs for report in running(view, name)):
+        if any(registered_name(name) in view.looks[report.server].epochs for report in running(view, name)):
             found[name] = TargetRecord(target=Target.ONLINE, by=FOUND_RUNNING, era=view.era)
-    return found
+    return whole_resources(view, found)
 
 
 def recovered(view: View) -> bool:

@@ -6,9 +6,10 @@ Words come from `sentences.py` and `waits.py`, the state from `instances.py`, as
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from understudy.model.cardinality import apart, instance_here
 from understudy.model.conditions import Own
 from understudy.model.failures import are_counted, failures, in_window
-from understudy.model.names import ResourceName, ServerName, short
+from understudy.model.names import ResourceName, ServerName, registered_name, short
 from understudy.model.reasons import Why
 from understudy.model.resource import Resource
 from understudy.model.shown import one_line
@@ -59,7 +60,9 @@ class Explanation:
 
 
 def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanation:
-    """Everything about one resource's place, and what the server that was asked knows by itself; KeyError if it is not registered."""
+    """Everything about the place of one resource, or of one instance of several, and what the server that was asked knows by itself;
+    KeyError if it is not registered."""
+    view = apart(view)
     resource = view.resources[name]
     members = group_of(view, name)
     wanted = [member for member in members if view.target(member) is Target.ONLINE] or [name]
@@ -85,7 +88,7 @@ def explain(view: View, name: ResourceName, own: Own | None = None) -> Explanati
         servers=tuple(_line(view, ruled, assignment, tie) for ruled in standings),
         budget=_budget(view, there, used),
         last_failure="; ".join(failures),
-        lane_here="" if own is None else _lane_here(own, name),
+        lane_here="" if own is None or not _works_for(view, name, own) else _lane_here(own, registered_name(name)),
         in_the_way=tuple(_in_the_way(ground, name, members)),
     )
 
@@ -105,6 +108,13 @@ def _budget(view: View, resource: Resource, used: int) -> str:
         return left
     found = in_window(resource, failures(view, resource))
     return f"{left}; {len(found)} of {resource.failure_threshold} failures within {resource.failure_interval_s:g} s"
+
+
+def _works_for(view: View, name: ResourceName, own: Own) -> bool:
+    """Whether the lane on this server is about this instance; where it has none, about the first."""
+    if not view.resources[name].siblings or own.incarnation is None:
+        return True
+    return (instance_here(view, registered_name(name), own.incarnation) or registered_name(name)) == name
 
 
 def _lane_here(own: Own, name: ResourceName) -> str:
@@ -181,7 +191,18 @@ def _line(view: View, ruled: Standing, assignment: Assignment, tie: Tie | None) 
 
 
 def render(view: View, name: ResourceName, own: Own | None = None) -> list[str]:
-    """The explanation as lines for a terminal."""
+    """The explanation as lines for a terminal; of a resource with several instances, of each."""
+    return [line for instance in instances_of(view, name) or (name,) for line in _render(view, instance, own)]
+
+
+def instances_of(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
+    """The instances that a resource shall have, if it is one that has several."""
+    each = apart(view)
+    siblings = each.resources[name].siblings if name in view.resources and not view.apart else ()
+    return tuple(instance for instance in siblings if not each.resources[instance].beyond)
+
+
+def _render(view: View, name: ResourceName, own: Own | None) -> list[str]:
     explanation = explain(view, name, own)
     width = max((len(line.server) for line in explanation.servers), default=6)
     lines = [f"{name}: TARGET {explanation.target}, {explanation.state}", f"  why: {explanation.here_because}"]

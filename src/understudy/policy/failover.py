@@ -7,6 +7,7 @@ with the leader's memory; what is left of a delay is kept in the assignment, so 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from understudy.model.cardinality import apart
 from understudy.model.namers import Trait, with_trait
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.reasons import Reason, Why
@@ -40,6 +41,7 @@ class Tie:
 def delays_seen(view: View, before: DelaySeen, now: float) -> DelaySeen:
     """The delays that are under way, with when each was seen first as it is written now. `now` is on the leader's clock."""
     found: dict[ResourceName, tuple[tuple[int, float], float]] = {}
+    view = apart(view)
     for name in with_trait(view.resources, Trait.DELAYED):
         assignment = view.assignments.get(name)
         if assignment is None or assignment.owner is not None or not assignment.failover_in_s:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import accumulate, islice
 
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.names import ResourceName, ServerName, registered_name
 from understudy.model.state import PROVEN
 from understudy.model.view import View
 from understudy.policy.plan import Memory, Step
@@ -55,8 +55,14 @@ def left_of_removed(view: View) -> Step:
 
 
 def _deleted(view: View, among: Collection[ResourceName]) -> tuple[ResourceName, ...]:
-    asked = {name for request in view.requests for name in request.resources}
-    return tuple(sorted(name for name in among if name not in view.definitions and name not in asked and _is_nobodys(view, name)))
+    found = [name for name in among if not _is_registered(view, name) and _is_nobodys(view, name)]
+    return tuple(sorted(name for name in found if not view.requests_about(name)))
+
+
+def _is_registered(view: View, name: ResourceName) -> bool:
+    """Also an instance, as long as there is that number of what is registered, or what is registered cannot be read."""
+    base = registered_name(name)
+    return name in view.definitions or name in view.resources or (base in view.definitions and base not in view.resources)
 
 
 def _is_nobodys(view: View, name: ResourceName) -> bool:

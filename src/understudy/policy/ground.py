@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from understudy.model.cardinality import apart
 from understudy.model.categories import NO_CATEGORIES, CategoryMembers, category_members
 from understudy.model.failures import unavailable
-from understudy.model.maps import KEPT, differing
+from understudy.model.maps import KEPT, differing, is_near
 from understudy.model.membership import pools_now
 from understudy.model.namers import Trait, with_trait
-from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName, registered_name
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State, Target
 from understudy.model.types import descent
-from understudy.model.view import Assignment, IncarnationRecord, Request, View
+from understudy.model.view import Assignment, IncarnationRecord, Request, Requests, View
 from understudy.policy.eras import remembered
 
 
@@ -32,7 +33,7 @@ class Ground:
     rivals: Mapping[ResourceName, frozenset[ResourceName]]
     """Which exclude each other, whichever of the two says so."""
     requests: Mapping[ResourceName, tuple[Request, ...]]
-    """Under the first resource of each that is still registered: its group settles it."""
+    """Under each resource that they name."""
     owners: dict[ResourceName, ServerName]
     """Which server's present incarnation owns a resource. With `loads` the one thing that moves while a decision is made: groups that are
     settled later see where the earlier ones went."""
@@ -79,8 +80,8 @@ class Ground:
         )
 
     def meant(self, dependency: Dependency) -> tuple[ResourceName, ...]:
-        """The resources that a dependency names, one by one or by type."""
-        return self.by_type.get(dependency.entity, ()) if dependency.is_type else (ResourceName(dependency.entity),)
+        """The resources that a dependency names, one by one or by type; of one with several instances, all of them."""
+        return self.by_type.get(dependency.entity, ()) if dependency.is_type else instances_named(self.view.resources, dependency.entity)
 
     def online_here(self, resource: ResourceName, server: ServerName) -> bool:
         """Whether the server's present incarnation reports the resource ONLINE (or INTERMEDIATE)."""
@@ -90,7 +91,12 @@ class Ground:
     def has_looked(self, server: ServerName, resource: Resource) -> bool:
         """S6: whether the server's newest incarnation has checked this very resource."""
         looked = self.looked.get(server)
-        return looked is not None and looked.get(resource.name) == resource.uid
+        return looked is not None and looked.get(resource.registered) == resource.uid
+
+    def to_settle(self, name: ResourceName) -> tuple[Request, ...]:
+        """Requests that the group of this resource settles: it is the first of theirs that is still registered."""
+        about, resources = self.requests.get(name, ()), self.view.resources
+        return tuple(request for request in about if next((other for other in request.resources if other in resources), None) == name)
 
     def settle(self, assignments: Iterable[Assignment]) -> None:
         """Count these assignments from now on instead of the View's."""
@@ -119,6 +125,10 @@ class _Owned:
     def is_of(self, view: View) -> bool:
         return self.assignments is view.assignments and self.resources is view.resources and self.incarnations is view.incarnations
 
+    def is_near(self, view: View) -> bool:
+        """Whether it is known how its maps differ from those of a View."""
+        return is_near(self.assignments, view.assignments) and is_near(self.resources, view.resources)
+
     def after(self, view: View) -> "_Owned":
         """The same of another View with these incarnations."""
         owners, loads, present = dict(self.owners), dict(self.loads), view.present()
@@ -141,9 +151,17 @@ def _owned(view: View) -> _Owned:
         if known.is_of(view):
             return known
     blank = _Owned({}, {}, view.incarnations, {}, {})
-    found = next((known for known in _counted if known.incarnations is view.incarnations), blank).after(view)
+    alike = [known for known in _counted if known.incarnations is view.incarnations]
+    # a command has also asked about the View that a change would lead to, of which the next one did not come
+    found = next((known for known in alike if known.is_near(view)), alike[0] if alike else blank).after(view)
     _counted[:] = [found, *_counted[: KEPT - 1]]
     return found
+
+
+def instances_named(resources: Mapping[ResourceName, Resource], entity: str) -> tuple[ResourceName, ...]:
+    """What the name of a resource means where each instance is one."""
+    resource = resources.get(ResourceName(entity))
+    return (resource.siblings if resource is not None else ()) or (ResourceName(entity),)
 
 
 def load_of(resources: Mapping[ResourceName, Resource], name: ResourceName, server: ServerName) -> int:
@@ -159,7 +177,8 @@ def is_wanted(view: View, name: ResourceName) -> bool:
 
 
 def survey(view: View) -> Ground:
-    """Look the View over once."""
+    """Look the View over once; in the Ground's each instance is a resource."""
+    view = apart(view)
     present, owned = view.present(), _owned(view)
     by_type = ResourcesByType(view)
     return Ground(
@@ -224,18 +243,20 @@ def rivals_of(view: View, by_type: Mapping[str, tuple[ResourceName, ...]] | None
         for dependency in resource.start:
             if dependency.kind is not DependencyKind.EXCLUSION:
                 continue
-            for name in by_type.get(dependency.entity, ()) if dependency.is_type else (ResourceName(dependency.entity),):
-                if name != resource.name:
+            named = by_type.get(dependency.entity, ()) if dependency.is_type else instances_named(view.resources, dependency.entity)
+            for name in named:
+                if registered_name(name) != resource.registered:
                     pairs.setdefault(resource.name, set()).add(name)
                     pairs.setdefault(name, set()).add(resource.name)
     return {name: frozenset(rivals) for name, rivals in pairs.items()}
 
 
-def requests_of(view: View) -> dict[ResourceName, tuple[Request, ...]]:
-    """Under the first resource of each that is still registered."""
+def requests_of(view: View) -> Mapping[ResourceName, tuple[Request, ...]]:
+    """Under each resource that they name; in a View of the mirror's that is known, also of thousands."""
+    if isinstance(view.requests, Requests):
+        return view.requests.by_resource
     found: dict[ResourceName, tuple[Request, ...]] = {}
     for request in view.requests:
-        name = next((resource for resource in request.resources if resource in view.resources), None)
-        if name is not None:
+        for name in dict.fromkeys(request.resources):
             found[name] = (*found.get(name, ()), request)
     return found

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from understudy.model.maps import differing
 from understudy.model.namers import NOBODY, Namers, namers
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.resource import Dependency, Resource
 from understudy.model.view import View
 
@@ -19,8 +19,8 @@ def groups(view: View) -> tuple[tuple[ResourceName, ...], ...]:
 
 
 def group_of(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
-    """The group of one resource; a local resource is its own."""
-    if name not in view.resources or view.resources[name].local:
+    """The group of one resource; a local resource, or an instance of several, is its own."""
+    if name not in view.resources or not _may_be_tied(view.resources[name]):
         return (name,)
     index, found, border = namers(view.resources), {name}, [name]
     while border:
@@ -43,10 +43,11 @@ def dependents(view: View, name: ResourceName) -> tuple[ResourceName, ...]:
     """Resources with a hard start or stop dependency on this one, directly, by name."""
     return tuple(
         sorted(
-            other.name
+            other.registered
             for other in view.resources.values()
-            if any(
-                not dependency.is_type and dependency.entity == name and dependency.kind == "hard"
+            if other.number == 1
+            and any(
+                not dependency.is_type and dependency.entity == registered_name(name) and dependency.kind == "hard"
                 for dependency in (*other.start, *other.stop)
             )
         )
@@ -61,11 +62,16 @@ def _linked(resources: Mapping[ResourceName, Resource], index: Namers, name: Res
         by = resources[other]
         if any(dependency.entity == name and _binds(dependency) for dependency in (*by.start, *by.stop)):
             found.append(other)
-    return [other for other in found if other in resources and not resources[other].local and not resource.local]
+    return [other for other in found if other in resources and _may_be_tied(resources[other]) and _may_be_tied(resource)]
 
 
 def _binds(dependency: Dependency) -> bool:
     return dependency.same_server and not dependency.is_type
+
+
+def _may_be_tied(resource: Resource) -> bool:
+    """Whether there is one of it, so that others can be where that is. What stands beside one of several goes where any of them is."""
+    return not (resource.local or resource.several or resource.siblings)
 
 
 def _links(resources: Iterable[Resource]) -> dict[ResourceName, set[ResourceName]]:
@@ -74,7 +80,7 @@ def _links(resources: Iterable[Resource]) -> dict[ResourceName, set[ResourceName
     for resource in known.values():
         for dependency in (*resource.start, *resource.stop):
             other = known.get(ResourceName(dependency.entity))
-            if not _binds(dependency) or other is None or other.local or resource.local:
+            if not _binds(dependency) or other is None or not (_may_be_tied(other) and _may_be_tied(resource)):
                 continue
             links[resource.name].add(other.name)
             links[other.name].add(resource.name)

@@ -6,6 +6,7 @@ Called by `sim/drill.py`. Pure, and no rule of its own: a View in which that ser
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from understudy.model.cardinality import apart
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Life
 from understudy.model.view import View
@@ -31,6 +32,7 @@ class Homes:
 def homes(view: View) -> tuple[Homes, ...]:
     """Of every resource that moves and is wanted, by name."""
     found: list[Homes] = []
+    view = apart(view)
     without: dict[ServerName | None, Ground] = {}
     for members in groups(view):
         wanted = [name for name in members if is_wanted(view, name)]

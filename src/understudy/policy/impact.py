@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from understudy.model.cardinality import apart
 from understudy.model.categories import category_members
 from understudy.model.maps import differing, with_changes
 from understudy.model.membership import has_instance
@@ -63,6 +64,8 @@ Found = Mapping[ResourceAt, Impact]
 
 def impact(before: View, after: View, restarting: Collection[ResourceName] = ()) -> tuple[Impact, ...]:
     """What runs now and would stop, move or restart, by name. `restarting` are those that the change itself restarts where they are."""
+    before, after = apart(before), apart(after)
+    restarting = [instance for name in restarting if name in before.resources for instance in before.resources[name].siblings or (name,)]
     matters = _matters(before, after)
     if not restarting and not matters:
         return ()

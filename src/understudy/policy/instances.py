@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from understudy.model.cardinality import apart
 from understudy.model.failures import failures, too_many
 from understudy.model.membership import has_instance
 from understudy.model.names import ServerName
@@ -48,6 +49,11 @@ class Instance:
         return self.state.value if self.state is State.OFFLINE else f"{self.state.value} on {self.server}"
 
     @property
+    def at_rest(self) -> bool:
+        """Whether it is down, and nothing is being done about it."""
+        return self.state is State.OFFLINE and self.internal is Internal.STABLE
+
+    @property
     def details_text(self) -> str:
         """State details as the table shows them."""
         return ",".join(text for text in (self.state_details, self.internal.value) if text)
@@ -67,12 +73,20 @@ class Instance:
 
 
 def instances(view: View, resource: Resource) -> tuple[Instance, ...]:
-    """The instances of a resource: one of a cluster resource, one per living server of a local one."""
+    """The instances of a resource, by number; of a local one, one per living server. Where each instance is a resource: that one."""
     if resource.local:
         return tuple(_local_instances(view, resource))
+    if not view.apart and (each := apart(view)).apart and (siblings := _siblings(each, resource)):
+        shown = [_cluster_instance(each, sibling) for sibling in siblings]
+        return tuple(instance for instance in shown if not (instance.resource.beyond and instance.at_rest)) or tuple(shown[:1])
     counted = failures(view, resource)
     instance = _cluster_instance(view, resource)
     return (replace(instance, failures=counted) if counted else instance,)
+
+
+def _siblings(each: View, resource: Resource) -> tuple[Resource, ...]:
+    known = each.resources.get(resource.name)
+    return () if known is None else tuple(each.resources[name] for name in known.siblings)
 
 
 def _local_instances(view: View, resource: Resource) -> Iterator[Instance]:

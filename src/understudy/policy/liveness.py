@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from understudy.model.lifecycle import go_on
-from understudy.model.names import Incarnation, ResourceName
+from understudy.model.names import Incarnation, ResourceName, registered_name
 from understudy.model.state import Life
 from understudy.model.view import Assignment, Failure, Holder, IncarnationRecord, Proof, View
 from understudy.policy.forgetting import removed
@@ -57,7 +57,8 @@ def unended(view: View, resource: ResourceName, holder: Holder) -> Failure | Non
 
     A keeper begins a new incarnation of its server when everything was seen gone, so a new one is proof; so are a farewell and a fence.
     """
-    report = view.reports.get(resource, {}).get(holder.server)
+    reports = view.reports.get(resource) or view.reports.get(registered_name(resource), {})
+    report = reports.get(holder.server)
     if report is None or report.incarnation != holder.incarnation or report.failure is None or report.failure.kind != "stop":
         return None
     record = view.incarnations.get(holder.incarnation)

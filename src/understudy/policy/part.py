@@ -8,9 +8,10 @@ a rule looks at more than a group, those groups are always in it.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from understudy.model.cardinality import apart
 from understudy.model.categories import category_members
 from understudy.model.namers import NOBODY, Trait, namers, with_trait
-from understudy.model.names import Incarnation, ResourceName
+from understudy.model.names import Incarnation, ResourceName, registered_name
 from understudy.model.resource import DependencyKind, Resource
 from understudy.model.view import ClusterRecord, IncarnationRecord, View
 from understudy.policy.eras import remembered
@@ -51,6 +52,7 @@ class DecisionPart:
     def wanting(self, view: View, names: Collection[ResourceName]) -> "DecisionPart":
         """The same of a View in which these are wanted from now on: their groups are gone through as well."""
         found = {name for members in self.groups for name in members}
+        names = _with_siblings(view, view, names)
         more = _groups_of(view, (name for name in names if name not in found))
         groups = _in_order(view, {*self.groups, *more}) if more else self.groups
         later = tuple(members for members in self.later if members not in more)
@@ -59,6 +61,7 @@ class DecisionPart:
 
 def whole(view: View) -> DecisionPart:
     """All of it."""
+    view = apart(view)
     return DecisionPart(ground=survey(view), groups=groups(view), strangers={**view.assignments, **view.reports}.keys())
 
 
@@ -87,7 +90,8 @@ class DecisionParts:
 
     def part(self, view: View, changed: Collection[ResourceName] | None) -> DecisionPart:
         """Of this View; `changed` are those of whom it may say something else than the one before, None: any."""
-        part = self._unbounded(view, changed)
+        view = apart(view)
+        part = self._unbounded(view, None if changed is None or self._view is None else _with_siblings(self._view, view, changed))
         # who needs something of a type is decided about after that; and how a recovery ends goes by all there is
         most = None if self._watchful or view.recovering or view.set_back else self._most
         part = replace(part, most=most).bounded()
@@ -107,7 +111,7 @@ class DecisionParts:
             view=view,
             by_type=ground.by_type if resources_alike else ResourcesByType(view),
             rivals=ground.rivals if resources_alike or not (ground.rivals or self._watchful) else rivals_of(view),
-            requests=ground.requests if resources_alike and before.requests is view.requests else requests_of(view),
+            requests=ground.requests if before.requests is view.requests else requests_of(view),
             looked=ground.looked if before.looks is view.looks else looked_of(view, ground.present),
             remembered=remembered(view),
         )
@@ -149,6 +153,15 @@ def _in_order(
     return tuple(sorted(found, key=lambda members: (not _stranded(view, members, gone), members)))
 
 
+def _with_siblings(before: View, view: View, names: Collection[ResourceName]) -> Collection[ResourceName]:
+    """With all instances of the resources that these are instances of, now or before."""
+    if not (view.apart or before.apart):
+        return names
+    bases = {registered_name(name) for name in names}
+    resources = (each.resources.get(base) for base in bases for each in (before, view))
+    return {*names, *bases, *(sibling for resource in resources if resource is not None for sibling in resource.siblings)}
+
+
 def _stranded(view: View, members: Iterable[ResourceName], gone: Collection[Incarnation]) -> bool:
     """Whether one of them may be running where the incarnation is not alive any more."""
     held = (view.assignments[name].holders for name in members if name in view.assignments)
@@ -188,8 +201,10 @@ def _load_moves(ground: Ground, before: View, view: View, changed: Iterable[Reso
 
 def _looks_around(resource: Resource) -> bool:
     """Whether its place depends on where others are that are not of its group."""
-    return resource.active_placement or any(
-        dependency.is_type or dependency.kind in _LOOKS_AROUND for dependency in (*resource.start, *resource.stop)
+    return (
+        resource.active_placement
+        or bool(resource.siblings)
+        or any(dependency.is_type or dependency.kind in _LOOKS_AROUND for dependency in (*resource.start, *resource.stop))
     )
 
 

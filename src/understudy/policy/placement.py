@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from understudy.model.events import ASSIGNED, REFUSED
-from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName, registered_name
 from understudy.model.reasons import Reason, Why, code_of
 from understudy.model.state import Life, State, Target
 from understudy.model.view import Assignment, Holder, Report, Request
 from understudy.policy.case import Case, case_of
 from understudy.policy.eligibility import Standing, joint_standing, missing_looks
+from understudy.policy.epochs import next_epoch
 from understudy.policy.eras import confirmed, must_wait
 from understudy.policy.failover import delay_of, kept_by, tied, without_fresh
 from understudy.policy.ground import Ground, is_wanted
@@ -44,7 +45,7 @@ def settle_group(ground: Ground, members: Sequence[ResourceName]) -> Step:
     waiting = {name for name in members if _wanted(ground, name) and _waits_for_looks(ground, held[name])}
     waiting |= {name for name in members if must_wait(ground.view, name)}
     wanted = [name for name in members if _wanted(ground, name) and name not in waiting]
-    asked = [request for name in members for request in ground.requests.get(name, ())]
+    asked = [request for name in members for request in ground.to_settle(name)]
     requests = [request for request in asked if not waiting & set(request.resources)]
     after = dict(held)
     notes: list[Note]
@@ -76,7 +77,7 @@ def _held_now(ground: Ground, name: ResourceName) -> Assignment:
     """Its assignment less the holders that are proved gone, plus those found running, and with what was forgiven meanwhile; confirmed, if
     it is a copy's, and above every epoch that a guard remembers."""
     before = without_proven(ground.view, _registered(ground, name))
-    now = found_running(ground, name, confirmed(ground.view, before, ground.remembered.get(name, 0)))
+    now = found_running(ground, name, confirmed(ground.view, before, ground.remembered.get(registered_name(name), 0)))
     return replace(now, tried=()) if now.tried and forgiven(_own_report(ground, now), now) else now
 
 
@@ -185,7 +186,8 @@ def _at(standing: Standing, reason: Reason, *, clears_tried: bool = False, last_
 
 def _may_linger(case: Case) -> bool:
     """Whether the owner's server is refused only for something that is down there now (its network), not by placement."""
-    passing = (Why.NETWORK_DOWN, Why.NETWORK_STOPPED, Why.TYPE_MISSING, Why.NOT_LOOKED, Why.COULD_NOT_TELL)
+    missing = (Why.NETWORK_DOWN, Why.NETWORK_STOPPED, Why.TYPE_MISSING, Why.INSTANCE_MISSING)
+    passing = (*missing, Why.NOT_LOOKED, Why.COULD_NOT_TELL)
     owners = {owner.server for name in case.wanted if (owner := case.held[name].owner) is not None}
     refused = [standing.reason for standing in case.standings if standing.server in owners]
     return bool(refused) and all(reason.root.why in passing for reason in refused)
@@ -248,7 +250,7 @@ def _assigned(ground: Ground, before: Assignment, choice: Choice) -> Assignment:
         return _owned_by_nobody(ground, before, choice, tried)
     if before.owner is not None and before.owner.incarnation == choice.incarnation:
         return _kept(ground, before, choice, tried)
-    epoch = ground.view.next_epoch(before.epoch)
+    epoch = next_epoch(ground.view, before)
     owner = Holder(server=choice.server, incarnation=choice.incarnation, epoch=epoch)
     holders = (*(holder for holder in before.holders if holder.incarnation != choice.incarnation), owner)
     reason = _reason_here(ground, before, choice)
@@ -259,7 +261,7 @@ def _assigned(ground: Ground, before: Assignment, choice: Choice) -> Assignment:
 
 
 def _owned_by_nobody(ground: Ground, before: Assignment, choice: Choice, tried: tuple[Incarnation, ...]) -> Assignment:
-    epoch = before.epoch if before.owner is None else ground.view.next_epoch(before.epoch)
+    epoch = before.epoch if before.owner is None else next_epoch(ground.view, before)
     return replace(
         before, owner=None, epoch=epoch, tried=tried, last_resort=choice.last_resort, reason=choice.reason, last=before.last_server,
         failover_in_s=delay_of(ground, before), within=(),
@@ -280,7 +282,7 @@ def _kept(ground: Ground, before: Assignment, choice: Choice, tried: tuple[Incar
     report = _own_report(ground, before)
     if choice.clears_tried and (before.last_resort or (report is not None and report.failure is not None)):
         assert before.owner is not None
-        owner = replace(before.owner, epoch=ground.view.next_epoch(before.epoch))
+        owner = replace(before.owner, epoch=next_epoch(ground.view, before))
         holders = tuple(owner if holder.incarnation == owner.incarnation else holder for holder in before.holders)
         return replace(
             before, owner=owner, holders=holders, epoch=owner.epoch, tried=(), last_resort=False, reason=choice.reason, within=choice.within
@@ -299,13 +301,15 @@ def _not_wanted(ground: Ground, before: Assignment) -> Assignment:
     reason = _why_not_wanted(ground, before.resource)
     if reason.why is Why.DISABLED and before.owner in before.holders:
         return before
-    epoch = before.epoch if before.owner is None else ground.view.next_epoch(before.epoch)
+    epoch = before.epoch if before.owner is None else next_epoch(ground.view, before)
     last = before.last_server
     return replace(before, owner=None, epoch=epoch, tried=(), last_resort=False, reason=reason, last=last, failover_in_s=0.0, within=())
 
 
 def _why_not_wanted(ground: Ground, name: ResourceName) -> Reason:
     resource = ground.view.resources[name]
+    if resource.beyond:
+        return Reason(Why.BEYOND, (resource.attributes.get("CARDINALITY", "1"),))
     if ground.view.target(name) is not Target.ONLINE:
         return Reason(Why.TARGET_OFFLINE)
     if resource.enabled:

@@ -1,7 +1,7 @@
 """What decide answers: changed records, grouped into commits, and what to tell. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.view import Assignment, ClusterRecord, IncarnationRecord, TargetRecord
@@ -38,6 +38,16 @@ class Step:
     fulfilled: tuple[str, ...] = ()
     """Ids of requests that end with this commit; of a group the one that decides first."""
     notes: tuple[Note, ...] = ()
+
+    def with_sibling(self, step: "Step") -> "Step":
+        """Together with what changes for another instance of the same resource."""
+        return replace(
+            self,
+            assignments=self.assignments + step.assignments,
+            targets=self.targets + step.targets,
+            fulfilled=self.fulfilled + step.fulfilled,
+            notes=self.notes + step.notes,
+        )
 
     def __bool__(self) -> bool:
         decided = (self.incarnations, self.assignments, self.targets, self.cluster)

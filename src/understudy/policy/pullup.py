@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from understudy.model import events
+from understudy.model.cardinality import with_targets
 from understudy.model.maps import with_changes
-from understudy.model.names import ResourceName
+from understudy.model.names import ResourceName, registered_name
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import State, Target
@@ -40,11 +41,7 @@ class Pulled:
 
     def in_view(self, view: View) -> View:
         """The View once it is written."""
-        return replace(
-            view,
-            assignments=with_changes(view.assignments, dict(self.assignments)),
-            targets=with_changes(view.targets, dict(self.targets)),
-        )
+        return with_targets(replace(view, assignments=with_changes(view.assignments, dict(self.assignments))), self.targets)
 
     def with_step(self, step: Step, members: tuple[ResourceName, ...]) -> Step:
         """The step of a group together with what is written for what pulls its members up: also the TARGETs of what they need elsewhere,
@@ -66,6 +63,8 @@ def pulled_up(ground: Ground, groups: tuple[tuple[ResourceName, ...], ...]) -> P
     notes: list[Note] = []
     for resource in (view.resources[name] for members in groups for name in members):
         always = [dependency for dependency in resource.start if is_always(dependency)]
+        if resource.number > 1:  # the first stands for all instances
+            continue
         if not always or not resource.enabled or view.recovering:
             continue
         before = view.assignments.get(resource.name) or Assignment(resource=resource.name, epoch=0, era=view.era)
@@ -76,7 +75,7 @@ def pulled_up(ground: Ground, groups: tuple[tuple[ResourceName, ...], ...]) -> P
         elif up and not set(now) <= known:
             assignments[resource.name] = replace(before, pulled=" ".join(now))
             cause = Reason(Why.PULLED_UP, (resource.name, always[0].entity)).code()
-            pulls[resource.name] = tuple(_down(ground, resource))
+            pulls[resource.name] = tuple(dict.fromkeys(map(registered_name, _down(ground, resource))))
             for name in (name for name in pulls[resource.name] if name not in targets):
                 targets[name] = TargetRecord(target=Target.ONLINE, by=f"{PULLED_BY}{resource.name}", era=view.era)
                 notes.append(Note(kind=events.TARGET_SET, resource=name, cause=cause))
@@ -91,7 +90,7 @@ def is_always(dependency: Dependency) -> bool:
 def _down(ground: Ground, resource: Resource) -> list[ResourceName]:
     """It and all that it needs to start, as far as that is not wanted yet; nothing where it is, or one of them may not be started."""
     view, found, ahead = ground.view, dict.fromkeys([resource.name]), [resource]
-    if view.target(resource.name) is Target.ONLINE:
+    if all(view.target(name) is Target.ONLINE for name in resource.siblings or (resource.name,)):
         return []
     while ahead:
         for dependency in ahead.pop().start:
@@ -116,7 +115,7 @@ def _words(ground: Ground, dependency: Dependency, name: ResourceName) -> Iterat
     for server in sorted(ground.view.reports.get(name, {})):
         report = ground.view.report(name, server)
         if report is not None and report.state in _good(dependency):
-            yield f"{zlib.crc32(f'{name} {report.incarnation}'.encode()):x}.{report.starts}"
+            yield f"{zlib.crc32(f'{registered_name(name)} {report.incarnation}'.encode()):x}.{report.starts}"
 
 
 def _is_up(ground: Ground, dependency: Dependency) -> bool:

@@ -17,8 +17,9 @@ from understudy.lane.order import LaneOrder
 from understudy.lane.phases import Rung
 from understudy.lane.rehearsed import RehearsedLanes
 from understudy.lane.steps import Charge, Check, Clean, Climb, Release, Start
+from understudy.model.cardinality import instance_here
 from understudy.model.maps import with_changes
-from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.names import Incarnation, ResourceName, ServerName, registered_name
 from understudy.model.resource import Resource
 from understudy.model.state import ALIVE
 from understudy.model.view import Assignment, Event, IncarnationRecord, Proof, Report, View
@@ -239,7 +240,8 @@ class Rehearsal:
                 requests=tuple(request for request in view.requests if request not in answered) if answered else view.requests,
             )
             for note in step.notes:
-                self.record(note.kind, resource=note.resource, on=note.on, cause=note.cause)
+                resource = None if note.resource is None else registered_name(note.resource)
+                self.record(note.kind, resource=resource, on=note.on, cause=note.cause)
             self.acts.assigned(step.assignments)
         self.change(view, None if everything else names)
 
@@ -339,7 +341,8 @@ class Rehearsal:
     def _release(self, lanes: RehearsedLanes, resource: Resource) -> None:
         """S3, on the conditions of `daemon/reporting.py`."""
         name, view = resource.name, self.view
-        assignment, local = view.assignments.get(name), lanes.locals.get(name)
+        instance, local = instance_here(view, name, lanes.incarnation) or name, lanes.locals.get(name)
+        assignment = view.assignments.get(instance)
         lanes.released(name)
         if assignment is None or local is None or not local.off or owned_by(assignment, lanes.incarnation) or view.in_doubt(assignment):
             return
@@ -347,7 +350,7 @@ class Rehearsal:
         proofs = tuple(Proof(holder=holder, kind="release", epoch=assignment.epoch) for holder in mine)
         left = tuple(holder for holder in assignment.holders if holder not in mine)
         after = replace(assignment, holders=left, proofs=(*assignment.proofs, *proofs)[-8:])
-        self.write(names={name}, assignments=with_changes(view.assignments, {name: after}))
+        self.write(names={instance}, assignments=with_changes(view.assignments, {instance: after}))
 
 
 def _joined(known: set[ResourceName] | None, more: set[ResourceName] | None) -> set[ResourceName] | None:

@@ -11,7 +11,8 @@ from understudy.lane.happenings import HistoryLine
 from understudy.lane.neighbours import broken_to_run
 from understudy.lane.rehearsed import RehearsedLanes
 from understudy.model import events
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.cardinality import seen_from
+from understudy.model.names import ResourceName, ServerName, registered_name
 from understudy.model.reasons import Reason
 from understudy.model.resource import DependencyKind, Resource
 from understudy.model.state import Life, Target
@@ -78,7 +79,8 @@ class ActsSeen:
         """The leader has given them to others, because of what has ended at this instant."""
         at, stage = self._ended_at
         for assignment in assignments if at == self._of.now else ():
-            self._reached[assignment.resource] = max(self._reached.get(assignment.resource, 0), stage)
+            name = registered_name(assignment.resource)
+            self._reached[name] = max(self._reached.get(name, 0), stage)
 
     def line(self, lanes: RehearsedLanes, resource: Resource, line: HistoryLine) -> None:
         """What a lane writes into the history."""
@@ -194,7 +196,8 @@ class ActsSeen:
                 return self._why_started(self._earlier, lanes, resource)
 
     def _why_stopped(self, lanes: RehearsedLanes, resource: Resource) -> _Motive:
-        view, assignment = self._of.view, self._of.view.assignments.get(resource.name)
+        view = seen_from(self._of.view, lanes.incarnation)
+        assignment = view.assignments.get(resource.name)
         if view.life(lanes.incarnation) is Life.LEAVING:
             return _Motive(Because.SERVER_LEAVES)
         if view.target(resource.name) is not Target.ONLINE:
@@ -205,7 +208,7 @@ class ActsSeen:
         return _Motive(Because.STANDS_ON, by=broken[0]) if broken else _Motive(Because.PLACE)
 
     def _why_started(self, earlier: View, lanes: RehearsedLanes, resource: Resource) -> _Motive:
-        name, view = resource.name, self._of.view
+        name, view, earlier = resource.name, seen_from(self._of.view, lanes.incarnation), seen_from(earlier, lanes.incarnation)
         was, now = earlier.assignments.get(name), view.assignments.get(name)
         place = None if now is None else now.reason
         if (name, lanes.server) in self._failed:

@@ -3,7 +3,8 @@
 Called by `explain.py`, `waits.py`, crsctl's refusals and the history. Pure.
 """
 
-from understudy.model.names import PoolName, ResourceName, ServerName
+from understudy.model.cardinality import apart
+from understudy.model.names import PoolName, ResourceName, ServerName, registered_name
 from understudy.model.reasons import Reason, Why
 from understudy.model.shown import one_line
 from understudy.model.state import Target
@@ -28,9 +29,11 @@ _SENTENCES: dict[Why, str] = {
     Why.NETWORK_STOPPED: "{0} is stopped (its TARGET is OFFLINE)",
     Why.NO_INSTANCE: "{0} has no instance there: the server is in none of its SERVER_POOLS",
     Why.TYPE_MISSING: "nothing of type {0} is ONLINE there",
+    Why.INSTANCE_MISSING: "no instance of {0} is ONLINE there",
     Why.EXCLUDED: "{0} runs there and the two exclude each other",
     Why.GIVEN_BACK: "it failed there, and {0}, which it preempts, has no other server",
     Why.RIVAL_NOT_LOOKED: "it has not checked yet whether {0} runs there, and the two exclude each other",
+    Why.SIBLING_THERE: "{0} is there, and no server has two instances of a resource",
     Why.NOT_USED: "no resources are started there (its resource use is 0)",
     Why.DISABLED: "the resource is disabled (ENABLED=0)",
     Why.COMING_UP: "only servers that have just come up could run it, and what AUTO_START=never says of that is decided first",
@@ -51,6 +54,7 @@ _SENTENCES: dict[Why, str] = {
     Why.NO_LONGER_ADMITTED: "{0}, where it ran before, may not run it any more",
     Why.LEAVES: "{0}, where it ran before, leaves the cluster in order",
     Why.TARGET_OFFLINE: "its TARGET is OFFLINE",
+    Why.BEYOND: "there are more instances than CARDINALITY={0} wants",
     Why.UNAVAILABLE: "it failed {0} times within {1} s, as often as FAILURE_THRESHOLD allows within FAILURE_INTERVAL: "
     "nothing is done about it until it is started by hand",
     Why.NO_CANDIDATE: "no server may run it now",
@@ -80,9 +84,11 @@ _REMEDIES: dict[Why, str] = {
     Why.NETWORK_STOPPED: "crsctl start resource {0}",
     Why.NO_INSTANCE: "let a pool of {0} have {server}",
     Why.TYPE_MISSING: "start a resource of type {0} there",
+    Why.INSTANCE_MISSING: "start one there: crsctl start resource {0} -n {server}",
     Why.EXCLUDED: "let it go: crsctl stop resource {0}",
     Why.GIVEN_BACK: "mend what failed; then crsctl stop resource {0}, or let another server run it",
     Why.RIVAL_NOT_LOOKED: "nothing to do: the check of {0} is under way",
+    Why.SIBLING_THERE: "relocate that, or let more servers run the resource",
     Why.NOT_USED: "on {server}: crsctl set resource use 1",
     Why.DISABLED: "crsctl modify resource {name} -attr ENABLED=1",
     Why.BOUND: "an operator may move it: crsctl start resource {name} -n {server}",
@@ -109,6 +115,7 @@ def sentence_about(reason: Reason, name: ResourceName) -> str:
 
 def no_candidate(view: View, name: ResourceName, ground: Ground | None = None) -> str:
     """Why no server may run it, with its group, in one line: each rule once, with the servers that it refuses."""
+    view = apart(view)
     wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE] or [name]
     refused: dict[str, list[str]] = {}
     for group_standing in group_standings(ground or survey(view), wanted):
@@ -118,6 +125,7 @@ def no_candidate(view: View, name: ResourceName, ground: Ground | None = None) -
 
 def against(view: View, name: ResourceName) -> tuple[str, ...]:
     """What is to be said of each server on which it does not run, with its group: why not, and what would change that."""
+    view = apart(view)
     wanted = [member for member in group_of(view, name) if view.target(member) is Target.ONLINE] or [name]
     assignment = view.assignments.get(name)
     found = []
@@ -135,7 +143,7 @@ def against(view: View, name: ResourceName) -> tuple[str, ...]:
 
 def remedy_here(view: View, reason: Reason, server: ServerName, name: ResourceName) -> str:
     """What would change a refusal of this resource, or of its fellow, in this very cluster: the command that has the effect."""
-    root, about = reason.root, _refused(reason, name)
+    root, about = reason.root, registered_name(_refused(reason, name))
     match root.why:
         case Why.NOT_IN_POOL:
             return into_pool(view, tuple(PoolName(pool) for pool in root.of), server)
@@ -165,7 +173,7 @@ def _refused(reason: Reason, name: ResourceName) -> ResourceName:
 
 def remedy(reason: Reason, server: ServerName, name: ResourceName) -> str:
     """What would change a refusal, wherever that is; empty where nothing is known to."""
-    text = _REMEDIES.get(reason.root.why, "").replace("{server}", server).replace("{name}", _refused(reason, name))
+    text = _REMEDIES.get(reason.root.why, "").replace("{server}", server).replace("{name}", registered_name(_refused(reason, name)))
     return _filled(text, reason.root.of)
 
 

@@ -17,7 +17,8 @@ from understudy.policy.ground import Ground
 from understudy.policy.recovery import candidates_left
 
 _PASSING = (
-    Why.NOT_LOOKED, Why.COULD_NOT_TELL, Why.RIVAL_NOT_LOOKED, Why.NETWORK_DOWN, Why.NETWORK_STOPPED, Why.TYPE_MISSING, Why.CANNOT_ACT,
+    Why.NOT_LOOKED, Why.COULD_NOT_TELL, Why.RIVAL_NOT_LOOKED, Why.NETWORK_DOWN, Why.NETWORK_STOPPED, Why.TYPE_MISSING,
+    Why.INSTANCE_MISSING, Why.CANNOT_ACT,
 )  # fmt: skip
 """What refuses a server that has just joined for a moment only: it counts as joined until it is over."""
 _BEFORE_DISPERSION = 4

@@ -56,14 +56,14 @@ def evict_who_cannot_act(view: View, now: float, memory: Memory) -> tuple[tuple[
 def evict_who_cannot_stop(view: View, now: float, memory: Memory) -> tuple[tuple[IncarnationRecord, ...], float | None]:
     """STOP_FAILURE=fence: the incarnation on which a resource could not be stopped that another server could run, and when there may be
     one. With the bounds of the others: one at a time, with a pause, and none on whose voters a majority rests."""
-    stuck = sorted(_stuck(view), key=lambda found: (found[0].server, found[1].resource))
+    stuck = sorted(_stuck(view), key=lambda found: (found[0].server, found[1]))
     if not stuck or memory.acting_since is None or view.recovering:
         return (), None
     if any(incarnation.life in (Life.EVICTED, Life.LOST) for incarnation in view.incarnations.values()):
         return (), None  # its proof will be news
     ground, at = survey(view), memory.evicted_at + EVICT_PAUSE_S
-    for record, report in stuck:
-        if not (_voters_left(ground, record) and _has_another_home(ground, record, group_of(view, report.resource))):
+    for record, name, report in stuck:
+        if not (_voters_left(ground, record) and _has_another_home(ground, record, group_of(ground.view, name))):
             continue
         if at > now:
             return (), at
@@ -73,14 +73,14 @@ def evict_who_cannot_stop(view: View, now: float, memory: Memory) -> tuple[tuple
     return (), None
 
 
-def _stuck(view: View) -> Iterator[tuple[IncarnationRecord, Report]]:
+def _stuck(view: View) -> Iterator[tuple[IncarnationRecord, ResourceName, Report]]:
     """Where something is UNKNOWN, after all that can be tried, whose operator wants the server to go for it."""
     for name in with_trait(view.resources, Trait.FENCES):
         for report in view.reports.get(name, {}).values():
             record = view.incarnations.get(report.incarnation)
             tried = report.internal is Internal.STABLE and report.failure is not None and report.failure.kind == "stop"
             if record is not None and record.life in ALIVE and report.state is State.UNKNOWN and tried:
-                yield record, report
+                yield record, name, report
 
 
 def _who(view: View) -> Iterator[tuple[IncarnationRecord, Unable]]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from understudy.lane.neighbours import meant, missing_to_start
 from understudy.lane.seen import Seen, seen
 from understudy.lane.steps import Check, Release, Wait, WaitsFor
+from understudy.model.cardinality import instance_here
 from understudy.model.dependencies import print_entity
 from understudy.model.failures import exhausted_text, unavailable
-from understudy.model.names import ResourceName, ServerName, short
+from understudy.model.names import ResourceName, ServerName, registered_name, short
 from understudy.model.reasons import Why
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import ALIVE, Internal, Life, State, Target
@@ -145,7 +146,7 @@ class Waits:
 
     def lane(self, name: ResourceName, server: ServerName, *, deep: int = DEEPEST) -> Cause | None:
         """What the resource's lane on this server waits for; None: for nothing, or for nothing that it was asked for."""
-        view = self.ground.view
+        view, name = self.ground.view, self._instance(name, server)
         resource, report = view.resources[name], view.report(name, server)
         step = self.lanes.step(name, server)
         if not isinstance(step, Wait):
@@ -183,6 +184,13 @@ class Waits:
             case _:
                 return None
 
+    def _instance(self, name: ResourceName, server: ServerName) -> ResourceName:
+        """Of a resource with several instances: that for which the server works, if it has one."""
+        record = self.ground.present.get(server)
+        if record is None or not self.ground.view.resources[name].siblings:
+            return name
+        return instance_here(self.lanes.view, registered_name(name), record.incarnation) or name
+
     def _rival(self, name: ResourceName, server: ServerName, deep: int) -> Cause:
         """What it excludes stops first. One that cannot holds it up without end."""
         own = self.lane(name, server, deep=deep - 1) if deep else None
@@ -200,7 +208,7 @@ class Waits:
 
     def missing(self, name: ResourceName, server: ServerName, besides: Collection[ResourceName]) -> Cause | None:
         """What would keep it from starting on this server if it were down; what is `besides` comes up with it."""
-        here, resource = self.lanes.here(server), self.ground.view.resources[name]
+        here, resource = self.lanes.here(server), self.lanes.view.resources[registered_name(name)]
         names = () if here is None else tuple(member for member in missing_to_start(here, resource) if member not in besides)
         return self._dependencies(resource, names, server, DEEPEST) if names else None
 
@@ -264,7 +272,7 @@ class Waits:
 
     def _why_down(self, text: str, dependency: Dependency, name: ResourceName, server: ServerName, deep: int) -> Cause:
         view, resource = self.ground.view, self.ground.view.resources[name]
-        up = [report for report in _reports(view, name) if report.state in (State.ONLINE, State.INTERMEDIATE)]
+        up = [report for report in _reports(self.lanes.view, name) if report.state in (State.ONLINE, State.INTERMEDIATE)]
         here = next((report for report in up if "global" in dependency.modifiers or report.server == server), None)
         if here is not None and here.state is State.INTERMEDIATE and "intermediate" not in dependency.modifiers:
             details = f" ({here.details})" if here.details else ""
@@ -290,16 +298,18 @@ class Waits:
             return None
         if self.ground.view.resources[name].local:
             return self.lane(name, server, deep=deep - 1)
-        assignment = self.ground.view.assignments.get(name, Assignment(resource=name, epoch=0))
-        lanes = (self.lane(name, holder.server, deep=deep - 1) for holder in assignment.holders)
-        found = [*self._of_place(assignment), *(lane for lane in lanes if lane is not None), *self._of_proof(assignment)]
+        found: list[Cause] = []
+        for instance in self.ground.view.resources[name].siblings or (name,):
+            assignment = self.ground.view.assignments.get(instance, Assignment(resource=instance, epoch=0))
+            lanes = (self.lane(instance, holder.server, deep=deep - 1) for holder in assignment.holders)
+            found += [*self._of_place(assignment), *(lane for lane in lanes if lane is not None), *self._of_proof(assignment)]
         # what nobody is at work on is what has to be shown
         return min(found, key=lambda cause: (cause.passing, cause.under_way), default=None)
 
 
 def waits(view: View, ground: Ground | None = None) -> Waits:
     """To be asked about this View."""
-    return Waits(ground=ground or survey(view), lanes=seen(view))
+    return Waits(ground=ground or survey(view), lanes=seen(view.plain or view))
 
 
 def _reports(view: View, name: ResourceName) -> Iterator[Report]:

@@ -75,8 +75,9 @@ def _hardware(intent: Intent) -> dict[str, ServerHardware]:
 
 
 def wanted(view: View) -> tuple[ResourceName, ...]:
-    """What a drill is about: resources that move, are wanted and not disabled; by name."""
-    return tuple(sorted(name for name, resource in view.resources.items() if not resource.local and is_wanted(view, name)))
+    """What a drill is about: resources that move, have one instance, are wanted and not disabled; by name."""
+    moves = (name for name, resource in view.resources.items() if not (resource.local or resource.several))
+    return tuple(sorted(name for name in moves if is_wanted(view, name)))
 
 
 def start_s(intent: Intent, resource: Resource, assumed_s: float) -> float:

@@ -123,7 +123,8 @@ def drill(intent: Intent, *, losses: int = LOSSES, assumed_start_s: float = ASSU
         idle = {name: _why(view, name, down) for name in wanted(view) if name in down}
     planned = plan(intent.servers, losses)
     found = list(each(lose, [(intent, loss, assumed_start_s) for loss in planned]))
-    rows = [_row(home, found, start_s(intent, view.resources[home.resource], assumed_start_s)) for home in homes(view)]
+    judged = [home for home in homes(view) if home.resource in wanted(view)]
+    rows = [_row(home, found, start_s(intent, view.resources[home.resource], assumed_start_s)) for home in judged]
     return Drill(
         rows=tuple(replace(row, seen=row.resource in intent.start_s, idle=idle.get(row.resource, "")) for row in rows),
         not_judged=_not_judged(view),
@@ -205,7 +206,8 @@ def _answers(world: World, name: ResourceName, lost: ServerName) -> bool:
 
 
 def _down(world: World, view: View) -> frozenset[ResourceName]:
-    return frozenset(name for name, definition in view.resources.items() if not definition.local and world.runs_on(name) is None)
+    moves = [name for name, definition in view.resources.items() if not definition.local]
+    return frozenset(name for name in moves if not any(world.service(name, on=server).alive for server in world.machines))
 
 
 def _why(view: View, name: ResourceName, down: Collection[ResourceName]) -> str:
@@ -252,6 +254,8 @@ def _not_judged(view: View) -> dict[ResourceName, str]:
     for name, definition in sorted(view.resources.items()):
         if definition.local:
             left[name] = "it is a local resource: one instance on every server"
+        elif definition.several:
+            left[name] = "it has several instances, and goes on as long as one of them does"
         elif view.target(name) is Target.OFFLINE:
             left[name] = sentence(Reason(Why.TARGET_OFFLINE))
         elif not definition.enabled:

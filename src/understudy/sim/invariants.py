@@ -3,14 +3,15 @@
 Called by `sim/truth.py` at the instant at which something could break the rule. Each answers None, or what is wrong. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from understudy.model.cardinality import apart, seen_from
 from understudy.model.dependencies import parse
 from understudy.model.lifecycle import may_follow
 from understudy.model.limits import DRIFT
-from understudy.model.names import Incarnation, ResourceName
+from understudy.model.names import Incarnation, ResourceName, registered_name
 from understudy.model.resource import DependencyKind
 from understudy.model.state import ALIVE, PROVEN, Life, Target
 from understudy.model.view import Assignment, Holder, IncarnationRecord
@@ -40,17 +41,65 @@ def one_owner(truth: "Truth", resource: ResourceName) -> str | None:
     What is frozen does not run; after a freeze local processes may exist for one guard wake-up plus the kill, but the gate keeps them
     from answering: so what answers is judged always.
     """
-    runs = [truth.machines[name] for name in truth.active.get(resource, ())]
-    if len(runs) < 2 or truth.is_local(resource):
+    if not is_doubled(truth, resource):
         return None
+    runs = [truth.machines[name] for name in truth.active.get(resource, ())]
+    whole = _too_many(truth, resource, runs, truth.most.get(resource, 1))
+    instances = _by_instance(truth, resource, runs).items()
+    return whole or next((found for name, on in instances if (found := _too_many(truth, name, on, 1)) is not None), None)
+
+
+def is_doubled(truth: "Truth", resource: ResourceName) -> bool:
+    """Whether more of it may be running than may run: wrong, unless all but so many are frozen."""
+    runs = truth.active.get(resource, ())
+    if len(runs) < 2 or truth.is_local(resource):
+        return False
+    instances = _by_instance(truth, resource, [truth.machines[name] for name in runs])
+    return len(runs) > truth.most.get(resource, 1) or any(len(on) > 1 for on in instances.values())
+
+
+def _by_instance(truth: "Truth", resource: ResourceName, runs: "Sequence[Machine]") -> "dict[ResourceName, list[Machine]]":
+    """What runs as each instance of it. After the registry went back they may have other numbers: then only all of them are counted."""
+    found: dict[ResourceName, list[Machine]] = {}
+    if resource in truth.most and not (truth.options.set_backs or truth.options.restores):
+        for run in runs:
+            found.setdefault(truth.started_as.get((run.name, resource), resource), []).append(run)
+    return found
+
+
+def _too_many(truth: "Truth", what: ResourceName, runs: "Sequence[Machine]", most: int) -> str | None:
     now = truth.loop.now
     judged = [run.name for run in runs if not run.frozen and now >= run.excused_until]
-    if len(judged) > 1:
-        return f"S1: {resource} runs on {' and '.join(judged)}"
+    if len(judged) > most:
+        return f"S1: {what} runs on {' and '.join(judged)}"
     answers = [run.name for run in runs if run.keeper is not None and now < run.keeper.gate_until]
-    if len(answers) > 1:
-        return f"S1: {resource} answers on {' and '.join(answers)}"
+    if len(answers) > most:
+        return f"S1: {what} answers on {' and '.join(answers)}"
     return None
+
+
+def instances_are_apart(truth: "Truth", after: Assignment) -> str | None:
+    """S1: no incarnation is a holder of two instances of one resource."""
+    base = registered_name(after.resource)
+    others = [other for name, other in truth.assignments.items() if registered_name(name) == base and name != after.resource]
+    for other in others if base in truth.most and after.era == truth.era else ():
+        both = {holder.server for holder in after.holders} & {holder.server for holder in other.holders}
+        if other.era == after.era and both and _same_life(after, other):
+            return f"S1: {after.resource} and {other.resource} are both given to {' and '.join(sorted(both))}"
+    return None
+
+
+def _same_life(after: Assignment, other: Assignment) -> bool:
+    return bool({holder.incarnation for holder in after.holders} & {holder.incarnation for holder in other.holders})
+
+
+def started_as(truth: "Truth", machine: "Machine", request: ActionRequest) -> ResourceName:
+    """The instance of which a start is: that which was given to the server under this epoch, last if it was more than one, as after the
+    registry went back."""
+    incarnation = machine.incarnation()
+    given = {name: until for (name, epoch, whose), until in truth.allowed.items() if epoch == request.epoch and whose == incarnation}
+    names = [name for name in given if registered_name(name) == request.resource]
+    return max(names, key=given.__getitem__, default=request.resource)
 
 
 def nothing_is_killed_by_a_leave(truth: "Truth", machine: "Machine") -> str | None:
@@ -59,6 +108,7 @@ def nothing_is_killed_by_a_leave(truth: "Truth", machine: "Machine") -> str | No
     incarnation = machine.incarnation()
     for name, assignment in truth.assignments.items():
         held = any(holder.incarnation == incarnation for holder in assignment.holders)
+        name = registered_name(name)
         if held and name in truth.definitions and machine.services.active(name):
             return f"leave: {machine.name} says that it has stopped everything in order, and {name} runs there"
     return None
@@ -71,7 +121,8 @@ def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRe
     what = f"S2: {machine.name} starts {request.resource} under epoch {request.epoch}"
     if incarnation is None or request.incarnation != incarnation:
         return f"{what} for another incarnation than its own"
-    allowed_until = truth.allowed.get((request.resource, request.epoch, incarnation))
+    instance = started_as(truth, machine, request)
+    allowed_until = truth.allowed.get((instance, request.epoch, incarnation))
     if allowed_until is None:
         return f"{what}, which never made it the sole holder"
     kept = machine.node is not None and machine.node.mirror.remembered
@@ -83,7 +134,7 @@ def start_needs_assignment(truth: "Truth", machine: "Machine", request: ActionRe
         return f"{what} after it saw {remembered}"
     if remembered < request.epoch:
         return f"{what}, and its guard does not know it"
-    if truth.released.get((request.resource, incarnation), -1) >= request.epoch:
+    if truth.released.get((instance, incarnation), -1) >= request.epoch:
         return f"{what}, which it has released"
     if machine.node is not None and not machine.node.mirror.read_once and not kept:
         return f"{what} without having read the registry in this daemon's life"
@@ -94,7 +145,8 @@ def start_goes_by_the_newest_seen(truth: "Truth", machine: "Machine", request: A
     """S2: when a start is asked of the executor, the newest assignment that this daemon has seen makes its server the sole holder, under
     that very epoch. Nothing twice would come of it, as a holder stays one until it has released; but it is not what the leader wants."""
     assert machine.node is not None, "its daemon asks"
-    assignment = machine.node.mirror.view.assignments.get(request.resource)
+    view = seen_from(machine.node.mirror.view, machine.node.incarnation or Incarnation(""))
+    assignment = view.assignments.get(request.resource)
     if assignment is not None and entitled(assignment) == (request.resource, request.epoch, machine.node.incarnation):
         return None
     seen = "none" if assignment is None else f"epoch {assignment.epoch}"
@@ -149,8 +201,9 @@ def hand_over_needs_proof(truth: "Truth", before: Assignment | None, after: Assi
         machine = truth.machines.get(holder.server)
         if holder.incarnation in stay or machine is None or machine.incarnation() != holder.incarnation or _over(machine):
             continue  # an incarnation that is over was ended by its guard, which has its own rules
-        doing = [request.action for request in machine.services.in_action.get(before.resource, ()) if request.action != "check"]
-        if machine.services.active(before.resource) or doing:
+        name = registered_name(before.resource)
+        doing = [request.action for request in machine.services.in_action.get(name, ()) if request.action != "check"]
+        if machine.services.active(name) or doing:
             return f"S3: {holder.server} is no holder of {before.resource} any more, but it runs there {doing}"
     return None
 
@@ -230,7 +283,7 @@ def first_look_then_act(truth: "Truth", before: Assignment | None, after: Assign
     owner = after.owner
     if owner is None or (before is not None and before.owner is not None and before.owner.incarnation == owner.incarnation):
         return None
-    if (owner.incarnation, after.resource) not in truth.looked:
+    if (owner.incarnation, registered_name(after.resource)) not in truth.looked:
         return f"S6: {after.resource} is given to {owner.server}, which has not looked at it"
     return None
 
@@ -272,7 +325,7 @@ def _rests_on_enough(truth: "Truth", written: "Written", write: Write, condition
     head, slash, rest = write.key.partition("/")
     match head + slash:
         case keys.ASSIGNMENT:
-            return decides or (own in conditions and _releases(truth, written, write))
+            return (decides and _knows_the_others(truth, write, conditions)) or (own in conditions and _releases(truth, written, write))
         case keys.INCARNATION:
             return decides or write.key == own
         case keys.BEAT | keys.REQUEST:
@@ -287,6 +340,14 @@ def _rests_on_enough(truth: "Truth", written: "Written", write: Write, condition
             return True  # the cluster's creation: on condition that nothing is there
 
 
+def _knows_the_others(truth: "Truth", write: Write, conditions: set[str]) -> bool:
+    """What an instance of several is given rests on what all others have."""
+    name = ResourceName(write.key.partition("/")[2])
+    base = registered_name(name)
+    others = (other for other in truth.assignments if registered_name(other) == base)
+    return write.value is None or base not in truth.most or all(keys.assignment(other) in conditions for other in others)
+
+
 def a_group_moves_in_one_commit(written: "Written") -> str | None:
     """Moving together: who gives a member of a group to another incarnation gives it all that is wanted of the group, as it knew the group,
     in that very commit. What waits (it belongs to nobody, or to an older era) is not given yet."""
@@ -299,6 +360,7 @@ def a_group_moves_in_one_commit(written: "Written") -> str | None:
         for name, assignment in after.items()
         if assignment.owner is not None and assignment.owner != _owner(view.assignments.get(name))
     }
+    view = apart(view)
     for members in groups(view) if given else ():
         if given.isdisjoint(members):
             continue
@@ -344,8 +406,9 @@ def registry_is_no_lifeline(truth: "Truth", machine: "Machine", request: ActionR
         return None
     if truth.hub.reachable(machine.name) or (machine.keeper is not None and machine.keeper.leaving_until is not None):
         return None
-    view, name = machine.node.mirror.view, request.resource
-    assignment, incarnation = view.assignments.get(name), machine.incarnation()
+    incarnation, name = machine.incarnation(), request.resource
+    view = seen_from(machine.node.mirror.view, incarnation or Incarnation(""))
+    assignment = view.assignments.get(name)
     mine = None if assignment is None else entitled(assignment)
     if mine is None or mine[2] != incarnation or view.target(name) is not Target.ONLINE or name not in truth.definitions:
         return None

@@ -4,14 +4,18 @@ Called by tests and `understudy simulate`. The verdict is an exception: Violatio
 product broke).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from understudy.lane.budget import RETRY_MAX_S
+from understudy.model.cardinality import apart
 from understudy.model.failures import unavailable
 from understudy.model.names import ResourceName
 from understudy.model.resource import DependencyKind
 from understudy.model.state import Target
-from understudy.policy.ground import is_wanted, rivals_of
+from understudy.policy.eligibility import group_standings, is_several
+from understudy.policy.ground import is_wanted, rivals_of, survey
+from understudy.policy.groups import group_of
 from understudy.sim.faults import Faults
 from understudy.sim.options import Options
 from understudy.sim.quiet import Quiet
@@ -139,12 +143,15 @@ def unsettled(world: World) -> list[str]:
     for name in truth.definitions:
         running_on = [machine.name for machine in world.machines.values() if machine.services.service(name).alive]
         wanted = truth.targets.get(name) is Target.ONLINE
-        if truth.is_local(name):
+        if name in truth.most:
+            right = _instances_are_right(world, name, running_on)
+        elif truth.is_local(name):
             right = len(running_on) == len(world.machines) if wanted else True
         elif wanted:
             held = truth.assignments.get(name)
             right = len(running_on) == 1 and held is not None and [holder.server for holder in held.holders] == running_on
-            right = right or (not running_on and (_needs_what_is_stopped(world, name) or _is_kept_away(world, name)))
+            down = _needs_what_is_stopped(world, name) or _is_kept_away(world, name) or _has_no_server(world, name)
+            right = right or (not running_on and down)
             if (resource := world.view().resources.get(name)) is not None and unavailable(world.view(), resource):
                 right = not running_on
         else:
@@ -153,6 +160,34 @@ def unsettled(world: World) -> list[str]:
         if not right:
             wrong.append(name)
     return wrong
+
+
+def _instances_are_right(world: World, name: ResourceName, running_on: Sequence[str]) -> bool:
+    """Each instance that is wanted runs where it belongs, or there is no server for it; and nothing else of it runs."""
+    view = apart(world.view())
+    resource = view.resources.get(name)
+    if resource is None or name not in world.truth.targets:
+        return True  # what nobody ever asked about may run
+    places = []
+    for instance in resource.siblings or (name,):
+        assignment = view.assignments.get(instance)
+        holders = [] if assignment is None else [holder.server for holder in assignment.holders]
+        owner = None if assignment is None else assignment.owner
+        if holders and (view.target(instance) is not Target.ONLINE or owner is None or holders != [owner.server]):
+            return False
+        if not holders and view.target(instance) is Target.ONLINE and not _has_no_server(world, instance):
+            return False
+        places += holders
+    lacking = _needs_what_is_stopped(world, name)
+    return len(set(places)) == len(places) and (set(running_on) == set(places) or (lacking and set(running_on) <= set(places)))
+
+
+def _has_no_server(world: World, name: ResourceName) -> bool:
+    """Where what it must stand beside has several instances, or it is one of several: whether no server may run it."""
+    ground = survey(world.view())
+    resource = ground.view.resources[name]
+    several = bool(resource.siblings) or any(is_several(ground, dependency) for dependency in resource.start)
+    return several and not any(standing.admitted for standing in group_standings(ground, group_of(ground.view, name)))
 
 
 def _is_kept_away(world: World, name: ResourceName) -> bool:
@@ -174,7 +209,7 @@ def _is_kept_away(world: World, name: ResourceName) -> bool:
 def _needs_what_is_stopped(world: World, name: ResourceName) -> bool:
     """Whether it cannot be started, for an operator stopped what its start depends on, or that has failed too often: it may have run on
     without that until it ended."""
-    view, seen, ahead = world.view(), {name}, [name]
+    view, seen, ahead = apart(world.view()), {name}, [name]
     while ahead:
         resource = view.resources.get(ahead.pop())
         needed = (
@@ -183,7 +218,7 @@ def _needs_what_is_stopped(world: World, name: ResourceName) -> bool:
             else {ResourceName(dependency.entity) for dependency in resource.start if dependency.kind is DependencyKind.HARD}
         )
         for other in needed - seen:
-            if other in view.resources and not is_wanted(view, other):
+            if other in view.resources and not any(is_wanted(view, each) for each in view.resources[other].siblings or (other,)):
                 return True
             seen.add(other)
             ahead.append(other)

@@ -76,6 +76,8 @@ class Options:
     """Chance that a group is of the other kinds of dependency (`resources.MORE_SHAPES`)."""
     again: float = 0.0
     """Chance that a group that was deleted is registered again soon, under the same names."""
+    several: float = 0.0
+    """Chance that a group has resources with several instances (`resources.SEVERAL_SHAPES`)."""
     places: float = 0.0
     """Chance that a resource has AUTO_START, INSTANCE_FAILOVER, FAILOVER_DELAY, ... other than by default."""
     categories: float = 0.0
@@ -124,7 +126,7 @@ class Options:
         """The same; in every other world the registry has members on the voters, in every third the voters change, in every third groups
         have other kinds of dependency, in some servers are of categories, or are moved between pools, scripts have actions of their own,
         backups are restored, the guards' key is exchanged, instances of the network are stopped one by one, or resources start elsewhere or
-        later than by default. (Apart from `draw`, whose worlds tests know by seed.)"""
+        later than by default, or have several instances. (Apart from `draw`, whose worlds tests know by seed.)"""
         drawn = Options.draw(seed)
         if dice(seed, "voters").random() < 1 / 3:
             drawn = replace(drawn, voter_changes=2.0)
@@ -134,6 +136,7 @@ class Options:
         drawn = replace(drawn, categories=0.5) if dice(seed, "categories").random() < 0.25 else drawn
         drawn = replace(drawn, asked_actions=3.0) if dice(seed, "asked actions").random() < 0.2 else drawn
         drawn = replace(drawn, moved_servers=1.0) if dice(seed, "moved servers").random() < 0.2 else drawn
+        drawn = replace(drawn, several=0.7) if dice(seed, "cardinality").random() < 0.3 else drawn
         drawn = replace(drawn, restores=0.5) if dice(seed, "backups").random() < 0.2 else drawn
         drawn = replace(drawn, rotations=1.0) if dice(seed, "keys").random() < 0.25 else drawn
         return replace(drawn, instances=2.0) if dice(seed, "instances").random() < 0.25 else drawn
@@ -180,18 +183,9 @@ FEW = 16
 _MOST = 10_000.0
 """Of anything a minute, or seconds: more is no world any more."""
 _CHANCES = (
-    "loss",
-    "doubled",
-    "late",
-    "slow_registry",
-    "lost_answers",
-    "torn_watches",
-    "slow_answers",
-    "again",
-    "places",
-    "kinds",
-    "categories",
-)
+    "loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches", "slow_answers", "again", "places", "kinds", "categories",
+    "several",
+)  # fmt: skip
 BOUNDS: dict[str, tuple[float, float]] = {
     "servers": (2, 16), "voters": (1, 5), "members": (0, 5), "groups": (0, 20), "guide": (0, 1), "storm_s": (1.0, _MOST),
     "longest": (0.05, 100.0), "operations": (FEW, 1_000), "page_names": (1, 1_000), "pause_tolerance": (SHORTEST_PAUSE_S, LONGEST_PAUSE_S),

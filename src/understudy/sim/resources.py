@@ -6,6 +6,7 @@ Called by `sim/life.py` and `sim/faults.py`. Every resource can run on at least 
 import re
 from random import Random
 
+from understudy.model.attributes import POOL_SIZE_WORD
 from understudy.model.names import ResourceName
 from understudy.sim.chance import dice
 from understudy.sim.world import OWN_ACTION, World
@@ -35,6 +36,16 @@ MORE_SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     "uniform": (("vip", "hard(uniform:ora.net1.network)"), ("web", "hard(intermediate:vip) weak(uniform:ora.net1.network)")),
 }
 """The same with the other kinds and modifiers (`Options.kinds`); nothing of these stops with anything."""
+SEVERAL_SHAPES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "farm": (("farm", "", "2"),),
+    "crowd": (("crowd", "", "3"),),
+    "everywhere": (("all", "", POOL_SIZE_WORD),),
+    "leaning": (("cache", "", "2"), ("app", "hard(cache)", "1")),
+    "pairs": (("data", "", "2"), ("front", "hard(data)", "2")),
+    "far": (("base", "", "2"), ("top", "hard(global:uniform:base) attraction(base)", "2")),
+    "network": (("node", "hard(ora.net1.network)", "2"),),
+}
+"""The same of resources with several instances (`Options.several`): with the CARDINALITY of each."""
 GUIDE: tuple[tuple[str, int, str], ...] = (
     ("controller_vip", 0, "ora.net1.network"),
     ("mysql_data", 0, "controller_vip"),
@@ -123,18 +134,22 @@ class Drawn:
         members, kinds = [], dice(world.seed, f"kinds {self._count}")
         if kinds.random() < world.options.kinds:
             shape = kinds.choice(list(MORE_SHAPES))
-        shapes = {**SHAPES, **MORE_SHAPES}
-        for short, needs in shapes[shape]:
-            for other, _ in shapes[shape]:
+        several = self._several(shape)
+        members_of = {**SHAPES, **MORE_SHAPES}[shape] if several is None else [(short, needs) for short, needs, _ in several]
+        numbers = {short: number for short, _, number in several or ()}
+        for short, needs in members_of:
+            for other, _ in members_of:
                 needs = re.sub(rf"(?<=[(,:]){other}(?=[),])", f"{other}{self._count}", needs)
             name = f"{short}{self._count}"
-            stop = "" if shape in WITHOUT_STOP or shape in MORE_SHAPES else needs.partition(" ")[0]
-            failures = _failures(dice(world.seed, f"failures of {name}"))
+            alone = shape in WITHOUT_STOP or shape in MORE_SHAPES if several is None else "global" in needs
+            stop = "" if alone else needs.partition(" ")[0]
+            failures = _failures(dice(world.seed, f"failures of {name}")) if several is None else {}
             failures["stop_failure"] = dice(world.seed, f"stop failure of {name}").choice(("block", "block", "fence"))
             failures["intermediate_timeout"] = dice(world.seed, f"intermediate timeout of {name}").choice("0025")
             given = {**place, **_habits(luck), **_manners(world, name), **failures, "start_dependencies": needs, "stop_dependencies": stop}
             if world.options.asked_actions:
                 given |= {"actions": OWN_ACTION, "entry_points": "delete modify"}
+            given |= self._cardinality(numbers.get(short, ""), given)
             world.define(name, **given)
             self._given[ResourceName(name)] = given
             members.append(ResourceName(name))
@@ -144,6 +159,18 @@ class Drawn:
         self.names += members
         if luck.random() < 0.9:
             world.start(members[-1])
+
+    def _several(self, shape: str) -> tuple[tuple[str, str, str], ...] | None:
+        """The shape of this group instead, if it has several instances; with dice of its own, so that worlds without are what they were."""
+        luck = dice(self.world.seed, f"several {self._count}")
+        return SEVERAL_SHAPES[luck.choice(list(SEVERAL_SHAPES))] if luck.random() < self.world.options.several else None
+
+    def _cardinality(self, number: str, given: dict[str, str]) -> dict[str, str]:
+        """The size of the pools is counted only where these restrict."""
+        counts = given.get("placement") == "restricted" and given.get("server_pools")
+        if number == POOL_SIZE_WORD and not counts:
+            return {"cardinality": "3"}
+        return {"cardinality": number} if number not in ("", "1") else {}
 
     def _define_instances(self) -> None:
         """A local resource, whose instances start and stop one after the other; servers that come up start theirs beside who has it."""
@@ -178,7 +205,14 @@ class Drawn:
         place = {"server_pools": "", "hosting_members": "", **self._place(luck)}
         if world.options.categories:
             place = {"server_category": "", **place, **self._place_by_servers(dice(world.seed, f"servers at {pick}"))}
-        for name in luck.choice(self.groups):
+        members = luck.choice(self.groups)
+        numbers = {name: self._given.get(name, {}).get("cardinality", "1") for name in members}
+        if len(members) == 1 and numbers[members[0]] in ("2", "3") and luck.random() < 0.5:
+            world.modify(members[0], cardinality=luck.choice("123"))
+            return
+        if POOL_SIZE_WORD in numbers.values() and place["placement"] != "restricted":
+            return
+        for name in members:
             world.modify(name, **place)
 
     def delete_group(self, name: ResourceName) -> None:

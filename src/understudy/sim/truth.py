@@ -10,11 +10,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from understudy.model.attributes import cardinality_of
 from understudy.model.names import Incarnation, ResourceName, TypeName
 from understudy.model.reasons import code_of
 from understudy.model.state import PROVEN, Life, Target
 from understudy.model.types import is_local
-from understudy.model.view import Assignment, Definition, IncarnationRecord, LeaderRecord, Report, Request, TargetRecord, TypeRecord
+from understudy.model.view import (
+    Assignment,
+    ClusterRecord,
+    Definition,
+    IncarnationRecord,
+    LeaderRecord,
+    Report,
+    Request,
+    TargetRecord,
+    TypeRecord,
+)
 from understudy.policy.autostart import BY
 from understudy.policy.pullup import PULLED_BY
 from understudy.ports import ActionOutcome, ActionRequest, Entry
@@ -95,6 +106,12 @@ class Truth:
     """Of the last start by hand."""
     failed: dict[tuple[ResourceName, str], dict[tuple[str, float], int]] = field(init=False, default_factory=dict)
     """What was ever reported of a resource's failures after this start by hand: server and time -> the revision since which it is known."""
+    most: dict[ResourceName, int] = field(init=False, default_factory=dict)
+    """Of what has, or had, several instances: how many at most."""
+    started_as: dict[tuple[str, ResourceName], ResourceName] = field(init=False, default_factory=dict)
+    """The instance that was last started on a server."""
+    era: int = field(init=False, default=1)
+    """Of the registry."""
     _local: set[ResourceName] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
@@ -122,6 +139,7 @@ class Truth:
         self._judge(invariants.the_excluded_are_apart(self, machine, request))
         self._judge(invariants.registry_is_no_lifeline(self, machine, request))
         if request.action == "start":
+            self.started_as[machine.name, request.resource] = invariants.started_as(self, machine, request)
             self._judge(invariants.start_needs_assignment(self, machine, request))
             self._judge(invariants.start_begins_afresh(machine, request))
             self._judge(invariants.start_is_not_one_too_many(self, machine, request))
@@ -213,11 +231,11 @@ class Truth:
         on = self.active.setdefault(resource, {})
         if not (machine.up and machine.services.active(resource)):
             on.pop(machine.name, None)
-            if len(on) < 2:
+            if not invariants.is_doubled(self, resource):
                 self.doubled.pop(resource, None)
             return
         on[machine.name] = None
-        if len(on) > 1 and not self.is_local(resource):
+        if invariants.is_doubled(self, resource):
             self.doubled[resource] = None
             self._judge(invariants.one_owner(self, resource))
 
@@ -261,6 +279,7 @@ class Truth:
         self.incarnations = {record.incarnation: record for _, record in records if isinstance(record, IncarnationRecord)}
         self.types = {type_record.name: type_record for _, type_record in records if isinstance(type_record, TypeRecord)}
         self.targets = {ResourceName(name): target.target for name, target in records if isinstance(target, TargetRecord)}
+        self.era = next((record.era for _, record in records if isinstance(record, ClusterRecord)), 1)
         self.start_ids = {ResourceName(name): target.start_id for name, target in records if isinstance(target, TargetRecord)}
         self.failed = {}
         for report in (record for _, record in records if isinstance(record, Report)):
@@ -331,6 +350,7 @@ class Truth:
         self.trace.say("registry", f"{after.resource} -> {owner} e{after.epoch} [{holders}]{flags} {code_of(after.reason)}")
         self._entitles(before, after)
         self._judge(invariants.hand_over_needs_proof(self, before, after))
+        self._judge(invariants.instances_are_apart(self, after))
         self._judge(invariants.first_look_then_act(self, before, after))
         self._judge(invariants.no_epoch_is_given_twice(self, before, after))
         self.given[after.resource] = max(after.epoch, self.given.get(after.resource, 0))
@@ -365,9 +385,14 @@ class Truth:
         self.definitions[ResourceName(name)] = record
         if is_local(record.type, self.types):
             self._local.add(record.name)
+        if (many := cardinality_of(record.attributes.get("CARDINALITY", ""))) != 1 or record.name in self.most:
+            self.most[record.name] = max(many or len(self.machines), self.most.get(record.name, 1))
 
     def _type(self, _: str, record: TypeRecord) -> None:
         self.types[record.name] = record
+
+    def _cluster(self, _: str, record: ClusterRecord) -> None:
+        self.era = record.era
 
     def _leader(self, _: str, record: LeaderRecord) -> None:
         self.leader = record
@@ -397,6 +422,7 @@ class Truth:
 
 _TAKE: dict[str, Callable[..., None]] = {
     keys.ASSIGNMENT: Truth._assignment,
+    keys.CLUSTER: Truth._cluster,
     keys.INCARNATION: Truth._incarnation,
     keys.RESOURCE: Truth._definition,
     keys.LEADER: Truth._leader,

@@ -17,6 +17,7 @@ from understudy.executor.fake import FakeService
 from understudy.intent import categories, pools, resources
 from understudy.intent.asking import AskCommand, ask
 from understudy.intent.edit import Edit
+from understudy.intent.instances import meant, on_server, to_start_on
 from understudy.intent.operator import Operator
 from understudy.intent.parts import in_parts
 from understudy.intent.placed import relocate as relocate_servers
@@ -358,14 +359,26 @@ class World:
         known, within = tuple(map(ResourceName, names)), () if server is None else (server,)
         command = StartCommand(names=known, server=server, force=True, again=True, within=within)
         what = f"starts {' '.join(names)}{f' on {on}' if on else ''}"
-        self.command(what, lambda view, operator: start(view, command, operator).edit)
+
+        def decide(view: View, operator: Operator) -> Edit:
+            instances = meant(view, known) if server is None else to_start_on(view, known, server)
+            return start(view, replace(command, names=instances), operator).edit
+
+        self.command(what, decide)
         self._means(known)
 
     def stop(self, *names: str, on: str | None = None) -> None:
         """`crsctl stop resource -f`: also what depends on it; of local resources on one server alone."""
         known, server = tuple(map(ResourceName, names)), None if on is None else ServerName(on)
         what = f"stops {' '.join(names)}{f' on {on}' if on else ''}"
-        self.command(what, lambda view, operator: stop(view, known, operator, force=True, server=server).edit)
+
+        def decide(view: View, operator: Operator) -> Edit:
+            several = {name for name in known if name in view.resources and view.resources[name].several} if server is not None else set()
+            there = (instance for name in known if name in several and server is not None for instance in on_server(view, name, server))
+            instances = (*there, *meant(view, (name for name in known if name not in several)))
+            return stop(view, instances, operator, force=True, server=server).edit
+
+        self.command(what, decide)
         self._means(known)
 
     def _means(self, names: Sequence[ResourceName]) -> None:
@@ -376,9 +389,13 @@ class World:
     def relocate(self, name: str, to: str | None = None) -> None:
         """`crsctl relocate resource -f`."""
         server = None if to is None else ServerName(to)
-        command = RelocateCommand(names=(ResourceName(name),), server=server, force=True)
         what = f"relocates {name}{f' to {to}' if to else ''}"
-        self.command(what, lambda view, operator: relocate(view, command, operator).edit)
+
+        def decide(view: View, operator: Operator) -> Edit:
+            moved = meant(view, (ResourceName(name),))[-1:]  # of several instances the last
+            return relocate(view, RelocateCommand(names=moved, server=server, force=True), operator).edit
+
+        self.command(what, decide)
 
     def evict(self, name: str) -> None:
         """`understudy server evict`: nobody grants its present incarnation a lease any more."""

@@ -5,7 +5,7 @@ import sys
 
 from understudy import __version__
 from understudy.cli import client
-from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place
+from understudy.cli.options import HELP, PLACE, VERSION, Command, Usage, parse, take_place, with_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _ask(commands: dict[str, Command], name: str, rest: list[str], place: tuple[
     else:
         return _unknown(f"{name} {rest[0]}", [f"{name} {word}" for word in (*commands, *(PARSED if name == "cluster" else ()))])
     try:
-        body = parse(command, rest)
+        body = with_file(command, parse(command, rest))
     except Usage as error:
         print(f"UND-0010: Option or argument not understood: {error}", file=sys.stderr)
         print(f"  see: {command.title} -h", file=sys.stderr)

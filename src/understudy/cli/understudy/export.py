@@ -7,7 +7,7 @@ COMMANDS = {
         "understudy export",
         "file-export",
         about="The resource types, server pools and resources of this cluster as a file that people edit; understudy apply reads it again.",
-        example="understudy export > cluster.toml",
+        example="understudy export",
         options={"--json": Option("json", "for machines: the same tables as JSON")},
     ),
 }

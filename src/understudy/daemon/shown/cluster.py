@@ -6,7 +6,7 @@ from understudy.daemon.shown.known import KnownHere, conditions_json
 from understudy.daemon.shown.servers import state_of
 from understudy.intent.facts import instances, servers
 from understudy.model.conditions import Condition, ConditionKind, Lease, status
-from understudy.model.names import ServerName, short
+from understudy.model.names import ServerName, instance_name, short
 from understudy.model.state import State, Target
 from understudy.model.view import View
 from understudy.policy.eras import held_up_by
@@ -103,7 +103,8 @@ def _wanted(view: View) -> dict[State, list[str]]:
     for name, resource in sorted(view.resources.items()):
         for instance in instances(view, resource) if resource.enabled else ():
             if instance.target is Target.ONLINE:
-                states[instance.state].append(f"{name}@{instance.server}" if resource.local else name)
+                number = instance.resource.number
+                states[instance.state].append(f"{name}@{instance.server}" if resource.local else instance_name(name, number))
     return states
 
 

@@ -26,9 +26,10 @@ class ShownInstance:
         """For `--json`; `whole`: with every attribute."""
         instance, report = self.instance, self.instance.report
         found: dict[str, object] = {
-            "name": instance.resource.name,
+            "name": instance.resource.registered,
             "type": instance.resource.type,
             "local": instance.resource.local,
+            **({"cardinality_id": instance.resource.number} if instance.resource.several else {}),
             "target": instance.target.value,
             "state": instance.state.value,
             "server": instance.server,

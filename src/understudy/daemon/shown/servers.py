@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from understudy.daemon.shown.known import KnownHere
-from understudy.intent.facts import life, running_on
+from understudy.intent.facts import life, running_places
 from understudy.model.categories import attributes_of_server
 from understudy.model.conditions import ConditionKind, Lease, Weight, ago
 from understudy.model.membership import pools_now
@@ -117,7 +117,7 @@ def server_row(known: KnownHere, server: ServerName) -> ServerRow:
         leads=leads and held is Lease.HELD,
         votes=server in known.all_voters,
         incarnation=None if record is None else record.incarnation,
-        resources=tuple(sorted(name for name in moving if running_on(view, name) == server)),
+        resources=tuple(sorted(name for name in moving if server in running_places(view, name))),
     )
 
 

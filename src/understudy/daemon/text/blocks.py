@@ -21,13 +21,14 @@ def short(instances: Sequence[Instance]) -> Pairs:
     states = [instance.state_text for instance in instances]
     targets = [instance.target.value.ljust(len(state)) for instance, state in zip(instances, states, strict=True)]
     targets[-1] = instances[-1].target.value
-    return [("NAME", first.resource.name), ("TYPE", first.resource.type), ("TARGET", ", ".join(targets)), ("STATE", ", ".join(states))]
+    named = first.resource.registered
+    return [("NAME", named), ("TYPE", first.resource.type), ("TARGET", ", ".join(targets)), ("STATE", ", ".join(states))]
 
 
 def profile(instances: Sequence[Instance]) -> Pairs:
     """`-p`: NAME, TYPE and every attribute in ASCII order."""
     resource = instances[0].resource
-    return [("NAME", resource.name), ("TYPE", resource.type), *sorted(resource.attributes.items())]
+    return [("NAME", resource.registered), ("TYPE", resource.type), *sorted(resource.attributes.items())]
 
 
 def full(instances: Sequence[Instance]) -> Pairs:
@@ -35,7 +36,7 @@ def full(instances: Sequence[Instance]) -> Pairs:
     instance = instances[0]
     known = values(instance)
     head = [
-        ("NAME", instance.resource.name),
+        ("NAME", instance.resource.registered),
         ("TYPE", instance.resource.type),
         ("STATE", instance.state_text),
         ("TARGET", instance.target.value),
@@ -47,7 +48,7 @@ def verbose(instance: Instance, wall: float) -> Pairs:
     """`-v`: one instance's run-time attributes; its failures as they count at this time."""
     report, failed = instance.report, in_window(instance.resource, instance.failures, wall)
     return [
-        ("NAME", instance.resource.name),
+        ("NAME", instance.resource.registered),
         ("TYPE", instance.resource.type),
         ("LAST_SERVER", last_server(instance)),
         ("STATE", instance.state_text),
@@ -57,7 +58,7 @@ def verbose(instance: Instance, wall: float) -> Pairs:
         ("RESTART_COUNT", str(report.restarts if report else 0)),
         ("FAILURE_COUNT", str(len(failed))),
         ("FAILURE_HISTORY", ", ".join(map(wall_text, failed))),
-        ("ID", f"{instance.resource.name} {cardinality_id(instance)} 1"),
+        ("ID", f"{instance.resource.registered} {cardinality_id(instance)} 1"),
         ("INCARNATION", str(report.starts if report else 0)),
         ("LAST_RESTART", wall_text(report.started_wall if report else 0.0)),
         ("LAST_STATE_CHANGE", wall_text(report.changed_wall if report else 0.0)),

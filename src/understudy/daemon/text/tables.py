@@ -14,21 +14,26 @@ _INDENT = " " * 61
 
 def table(instances: Iterable[Instance]) -> str:
     """The whole table: local resources first, then cluster resources, names in byte order; sections without content left out."""
-    ordered = sorted(instances, key=lambda instance: (not instance.resource.local, instance.resource.name.encode(), instance.server or ""))
+    ordered = sorted(instances, key=_place)
     lines = [LINE, HEADER, LINE]
     for local, section in groupby(ordered, key=lambda instance: instance.resource.local):
         lines += ["Local Resources" if local else "Cluster Resources", LINE]
-        for name, group in groupby(section, key=lambda instance: instance.resource.name):
+        for name, group in groupby(section, key=lambda instance: instance.resource.registered):
             lines.append(name)
             lines += _rows(list(group))
         lines.append(LINE)
     return "\n".join(lines)
 
 
+def _place(instance: Instance) -> tuple[object, ...]:
+    resource = instance.resource
+    return not resource.local, resource.registered.encode(), (instance.server or "") if resource.local else resource.number
+
+
 def _rows(group: Sequence[Instance]) -> Iterable[str]:
-    for number, instance in enumerate(group, 1):
+    for instance in group:
         # A longer number grows to the left, so that the columns stay.
-        first = " " * 15 if instance.resource.local else f"{number:>7}" + " " * 8
+        first = " " * 15 if instance.resource.local else f"{instance.resource.number:>7}" + " " * 8
         details = one_line(instance.details_text)
         row = f"{first}{instance.target.value:<8}{instance.state.value:<13}{instance.server or '':<25}"
         yield f"{row}{details[:_DETAILS]}"

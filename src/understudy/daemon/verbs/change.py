@@ -15,9 +15,11 @@ from understudy.daemon.verbs.world import CommandContext, commit, write
 from understudy.intent.change import Draft, allowed, impact_lines, restarted
 from understudy.intent.edit import Edit
 from understudy.intent.facts import stop_dependents
+from understudy.intent.instances import meant
 from understudy.intent.permitted import check_permitted
 from understudy.intent.restart import partly_wanted, places_of
 from understudy.intent.verdicts import Fulfilled
+from understudy.model.cardinality import apart
 from understudy.model.state import Target
 from understudy.model.view import View
 from understudy.policy.impact import Fate, Impact
@@ -55,10 +57,11 @@ async def _restarting(world: CommandContext, decide: Callable[[View], Draft], fi
     view = world.mirror.view
     # a network is never stopped for it, but looked at anew with what is new
     looked_at = tuple(name for name in first.restarting if view.resources[name].kind.only_looked_at)
-    names = tuple(name for name in first.restarting if name not in looked_at)
+    names = meant(view, (name for name in first.restarting if name not in looked_at))
     if names:
         for text in impact_lines(first.after, found, first.restarting):
             world.output.out(text)
+    view = apart(view)
     elsewhere = {impact.resource for impact in found if impact.fate is not Fate.RESTARTS}
     places = {name: None if name in elsewhere else place for name, place in places_of(view, names).items()}
     partly = partly_wanted(view, places)
@@ -84,7 +87,7 @@ async def _restarting(world: CommandContext, decide: Callable[[View], Draft], fi
 async def _follow(world: CommandContext, since: int, found: Sequence[Impact], before: View) -> bool:
     if not found:
         return True
-    view = world.mirror.view
+    view = apart(world.mirror.view)
     names = tuple(dict.fromkeys(impact.resource for impact in found))
     resources = [view.resources[name] for name in names if name in view.resources]
     watch = Watch(

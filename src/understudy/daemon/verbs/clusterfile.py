@@ -31,7 +31,16 @@ from understudy.intent.change import Draft, impact_lines
 from understudy.intent.clusterfile.changes import ChangeSort, FileItem
 from understudy.intent.clusterfile.document import Troubles, document_in_steps, key_of, read_in_steps
 from understudy.intent.clusterfile.draft import ApplyCommand, FileDraft, check_cluster, draft_in_steps
-from understudy.intent.clusterfile.pieces import CommitRoom, FilePiece, changed_meanwhile, edit_now, pieces_in_steps, with_piece
+from understudy.intent.clusterfile.pieces import (
+    CommitRoom,
+    FilePiece,
+    changed_meanwhile,
+    edit_now,
+    is_written,
+    of_piece,
+    pieces_in_steps,
+    with_piece,
+)
 from understudy.intent.clusterfile.toml import lines
 from understudy.intent.clusterfile.whole import file_of
 from understudy.intent.edit import Edit, HistoryEntry
@@ -107,6 +116,9 @@ async def _apply(world: CommandContext, arguments: Arguments) -> bool:
     several = await _in_turns(world, pieces_in_steps(draft, ROOM))
     world.output.out(changes_text(draft.changes, draft.after))
     well = await _write_all(world, _Applying(command, draft), several)
+    if not is_written(draft, several[-1], world.mirror.view):
+        world.say(20715, command.what)
+        return False
     world.say(20700, *_counts(draft))
     for name in draft.reloading:
         world.check(name)
@@ -153,8 +165,9 @@ def _impact(draft: FileDraft) -> tuple[str, ...]:
     """One line for each thing that runs and would stop, move or restart."""
     view = draft.before
     stopped = tuple(line(20714, name, running_on(view, name) or "a server") for name in draft.stopping)
-    found = impact(view, draft.after, draft.restarting)
-    return (*stopped, *impact_lines(draft.after, found, draft.restarting))
+    restarting = draft.restarting(view)
+    found = impact(view, draft.after, restarting)
+    return (*stopped, *impact_lines(draft.after, found, restarting))
 
 
 async def _check_edge(world: CommandContext, command: ApplyCommand, draft: FileDraft) -> None:
@@ -167,7 +180,7 @@ async def _check_edge(world: CommandContext, command: ApplyCommand, draft: FileD
             try:
                 await work()
             except BadInput as error:
-                troubles.tried(key, functools.partial(_raise, error))
+                troubles.refused(key, error)
 
     for key, acl, before in _acls(draft):
         await ask(key, (acl, before), functools.partial(check_acl, world, acl, before))
@@ -179,10 +192,6 @@ async def _check_edge(world: CommandContext, command: ApplyCommand, draft: FileD
             await ask(key, name, functools.partial(check_address, world, draft.after, resource))
         await world.turn.next()
     troubles.raise_any(command.what)
-
-
-def _raise(error: BadInput) -> None:
-    raise error
 
 
 def _files(resource: Resource) -> tuple[tuple[str, str], ...]:
@@ -222,12 +231,7 @@ class _Applying:
         if not done:
             text = "{}: {} added, {} changed, {} removed".format(self.command.what, *_counts(self.draft))
             edit = replace(edit, history=(HistoryEntry(kind=events.APPLIED, text=text), *edit.history))
-        again = {name: why for name, why in self.draft.restarting.items() if name in edit.resources or self._of_type(name, edit)}
-        restarting = {name: why for name, why in again.items() if may_be_running(view, name)}
-        return Draft(edit=edit, after=with_piece(view, piece, self.draft), restarting=restarting)
-
-    def _of_type(self, name: ResourceName, edit: Edit) -> bool:
-        return any(kind in edit.types for kind in self.draft.after.resources[name].lineage)
+        return Draft(edit=edit, after=with_piece(view, piece), restarting=self.draft.restarting(view, of_piece(view, piece)))
 
 
 async def _write_all(world: CommandContext, applying: _Applying, several: tuple[FilePiece, ...]) -> bool:
@@ -241,6 +245,8 @@ async def _write_all(world: CommandContext, applying: _Applying, several: tuple[
         try:
             if piece.moving:
                 well = await carry_out(world, applying.command.what, decide, force=applying.command.force) and well
+                if not is_written(draft, piece, world.mirror.view):
+                    return False  # what had to be stopped for it did not stop
             else:
                 await write(world, functools.partial(_edit_of, decide))
         except UnderstudyError:

@@ -8,6 +8,7 @@ from understudy.daemon.verbs.world import CommandContext, write
 from understudy.intent import resources as intent
 from understudy.intent.edit import Edit
 from understudy.intent.facts import may_be_running
+from understudy.intent.instances import meant
 from understudy.intent.permitted import check_permitted
 from understudy.model.names import ResourceName
 
@@ -29,7 +30,7 @@ async def delete(world: CommandContext, names: tuple[ResourceName, ...], *, forc
     operator = world.operator()
     check_permitted(world.mirror.view, Edit(resources=dict.fromkeys(names)), world.caller.who)  # before anything is stopped for it
     running = intent.to_stop_first(world.mirror.view, names, operator, force=force)
-    if force and running and not await stop(world, running, force=True):
+    if force and running and not await stop(world, meant(world.mirror.view, running), force=True):
         view = world.mirror.view
         left = [name for name in running if may_be_running(view, name)] or list(running)
         raise intent.still_running(view, left[0])

@@ -13,7 +13,8 @@ from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import RUNNING
 from understudy.intent.verdicts import Judge, Verdict, stuck
 from understudy.model import events
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.cardinality import apart
+from understudy.model.names import ResourceName, ServerName, registered_name
 from understudy.model.resource import Resource
 from understudy.model.state import State
 from understudy.model.view import Event, View
@@ -22,6 +23,8 @@ from understudy.policy.groups import group_of
 GRACE_S = 3.0
 """How long the last lines of the history are waited for once the View says that all is settled. Each server writes its own, when it can;
 what has happened by its reports has a line to come, so that nothing is waited for that there is not."""
+JUDGED_A_SECOND = 500
+"""So many of those that are waited for, though nothing of them has changed: what they wait for may have."""
 FEW = 64
 """So many that are waited for are all judged at every change."""
 SLACK_S = 30.0
@@ -141,12 +144,17 @@ def deadline(resources: Iterable[Resource], servers: int) -> float:
 
 
 async def _print(world: CommandContext, watch: Watch, progress: CommandProgress) -> None:
-    about = watch.about | set(watch.names)
+    about = _registered(watch)
     async for revision, event in world.mirror.events(watch.since):
         progress.printed = max(progress.printed, revision)
         if event.resource in about:
             world.progress(lines(event))
             progress.take(event)
+
+
+def _registered(watch: Watch) -> frozenset[ResourceName]:
+    """Of which resources the history speaks: all that happens is said of a whole one."""
+    return frozenset(map(registered_name, watch.about.union(watch.names)))
 
 
 async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress) -> Settled:
@@ -159,7 +167,8 @@ async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress
     while True:
         # Of many, only those that still wait are judged when something of them has changed, and now and then; once none does, all are.
         changed, seen = world.mirror.changes(seen), world.mirror.version
-        if changed is None or len(waiting) <= FEW or clock.monotonic() - all_judged_at >= LOOK_EVERY_S:
+        all_due_s = LOOK_EVERY_S * max(1.0, len(waiting) / JUDGED_A_SECOND)
+        if changed is None or len(waiting) <= FEW or clock.monotonic() - all_judged_at >= all_due_s:
             changed, all_judged_at = None, clock.monotonic()
         asked = tuple(waiting) if changed is None else tuple(name for name in (*changed, *progress.unstoppable) if name in waiting)
         for name in set(asked).difference(_with(Verdict.PENDING, watch, progress, view, asked)):
@@ -179,14 +188,24 @@ async def _settle(world: CommandContext, watch: Watch, progress: CommandProgress
 
 def _with(verdict: Verdict, watch: Watch, progress: CommandProgress, view: View, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """The names on which the verdict is this one. What cannot be stopped fails, and with it whatever has to move with it."""
-    unmovable = {member for name in progress.unstoppable if name in watch.wanted for member in group_of(view, name)}
+    view = apart(view)
+    unmovable = {member for name in watch.names if _is_unstoppable(view, name, progress) for member in group_of(view, name)}
     return tuple(name for name in names if (Verdict.FAILED if name in unmovable else watch.judge(view, name)) is verdict)
+
+
+def _is_unstoppable(view: View, name: ResourceName, progress: CommandProgress) -> bool:
+    """The history speaks of a whole resource: of several instances it is that which is UNKNOWN."""
+    if registered_name(name) not in progress.unstoppable:
+        return False
+    resource = view.resources.get(name)
+    several = resource is not None and bool(resource.siblings)
+    return not several or any(stuck(view, name, server) for server in view.reports.get(name, {}))
 
 
 async def _last_lines(watch: Watch, progress: CommandProgress, view: View, failed: Iterable[ResourceName], *, well: bool) -> None:
     """The state may be known before its line is: wait for the line, but not for long (what was adopted has none)."""
     expected = set(_to_come(watch, view)) if watch.before is not None and well else set()
-    for name in failed:
+    for name in map(registered_name, failed):
         for server in view.reports.get(name, {}):
             if stuck(view, name, server):
                 expected.add((events.UNRECOVERABLE, name, server))
@@ -205,7 +224,7 @@ def _to_come(watch: Watch, view: View) -> Iterator[ActionSeen]:
     """Starts and stops that have happened since, by what the servers report: each has a line in the history, or will have one."""
     before = watch.before
     assert before is not None, "the caller has asked"
-    for name in watch.about | set(watch.names):
+    for name in _registered(watch):
         for server in sorted({*view.reports.get(name, {}), *before.reports.get(name, {})}):
             was, now = before.report(name, server), view.report(name, server)
             same = was is not None and now is not None and was.incarnation == now.incarnation

@@ -14,7 +14,8 @@ from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head, known_so
 from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import find
-from understudy.model.names import ResourceName
+from understudy.model.cardinality import apart
+from understudy.model.names import ResourceName, number_of
 from understudy.model.reasons import parse_reason
 from understudy.model.shown import one_line
 from understudy.model.view import Event
@@ -124,11 +125,15 @@ async def explain_json(world: CommandContext, arguments: Arguments) -> str:
     """The same as JSON, and for `GET /v1/explain/NAME`."""
     name, known = _named(world, arguments), known_so(world)
     found = msgspec.to_builtins(policy_explain.explain(known.view, name, known.own))
+    if several := policy_explain.instances_of(known.view, name):
+        found["instances"] = [msgspec.to_builtins(policy_explain.explain(known.view, each, known.own)) for each in several]
     return json.dumps({**found, "conditions": conditions_json(known.conditions)})
 
 
 def _named(world: CommandContext, arguments: Arguments) -> ResourceName:
-    return find(world.mirror.view, arguments.one_name("resource")).name
+    """A resource, or an instance of one (`web@2`)."""
+    view, name = world.mirror.view, arguments.one_name("resource")
+    return find(apart(view) if number_of(ResourceName(name)) > 1 else view, name).name
 
 
 def heading(*, activity: bool = False) -> str:

@@ -137,7 +137,7 @@ class _Change:
             return
         found = await self._member(record)
         if found is None:
-            await self._settled(f"{name} cannot be added to etcd yet", lambda: members.add_learner(_url(record)))
+            await self._settled(f"{name} cannot be added to etcd yet", lambda: added(members, _url(record)))
             found = await self._member(record)
         self._world.output.out(f"etcd: {name} is a learner; it copies the registry")
         await self._note(name, LEARNER)
@@ -152,7 +152,7 @@ class _Change:
         waiting = _Waiting(self._world, f"{name} has not copied all yet; its etcd must run there", until, COPIED_S)
         while True:
             try:
-                return await self._settled(f"{name} cannot be promoted yet", lambda: members.promote(identity))
+                return await self._settled(f"{name} cannot be promoted yet", lambda: promoted(members, identity))
             except NotInStep:
                 await waiting.go_on()
 
@@ -161,10 +161,7 @@ class _Change:
         record, members = self._world.mirror.view.servers.get(name), self._members
         if record is None or members is None or record.etcd not in (MEMBER, LEARNER):
             return
-        found = await self._member(record)
-        if found is not None:
-            identity = found.identity
-            await self._settled(f"{name} cannot be removed from etcd yet", lambda: members.remove(identity))
+        await self._settled(f"{name} cannot be removed from etcd yet", lambda: removed(members, _url(record)))
         await self._note(name, REMOVED)
         self._world.output.out(f"etcd: {name} is no member any more")
 
@@ -177,7 +174,7 @@ class _Change:
             found[:] = [await members.listed()]
 
         await self._settled("etcd does not answer", read)
-        return next((member for member in found[0] if _url(record) in member.urls), None)
+        return _at(_url(record), found[0])
 
     async def _answers(self, record: ServerRecord) -> bool:
         return self._members is None or await self._members.answers(etcd_endpoint(record.addresses))
@@ -233,6 +230,28 @@ class _Waiting:
             self._say_at = now + SAY_EVERY_S
             self._world.output.out(f"waiting: {what}")
         await self._world.mirror.wait(self._world.mirror.view.revision, POLL_S)
+
+
+async def added(members: RegistryMembers, url: str) -> None:
+    """There is a member at this URL. It may have been added before, and the answer lost: then etcd would refuse it."""
+    if _at(url, await members.listed()) is None:
+        await members.add_learner(url)
+
+
+async def promoted(members: RegistryMembers, identity: int) -> None:
+    """This member counts, perhaps since an answer that was lost."""
+    if not any(member.identity == identity and not member.learner for member in await members.listed()):
+        await members.promote(identity)
+
+
+async def removed(members: RegistryMembers, url: str) -> None:
+    """There is no member at this URL, perhaps since an answer that was lost."""
+    if (found := _at(url, await members.listed())) is not None:
+        await members.remove(found.identity)
+
+
+def _at(url: str, members: Iterable[EtcdMember]) -> EtcdMember | None:
+    return next((member for member in members if url in member.urls), None)
 
 
 def _url(record: ServerRecord) -> str:

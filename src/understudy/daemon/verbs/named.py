@@ -11,11 +11,13 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, Refused
 from understudy.intent.facts import Instance, servers, values
+from understudy.intent.instances import siblings_of
 from understudy.intent.refusal import Declined
 from understudy.model.attributes import ATTRIBUTES, READ_ONLY, SPECIAL
+from understudy.model.cardinality import apart
 from understudy.model.filters import Compare, Filter, Texts, parse
 from understudy.model.messages import words
-from understudy.model.names import ResourceName, ServerName, nearest
+from understudy.model.names import ResourceName, ServerName, instance_name, nearest
 from understudy.model.view import View
 
 _OPTIONS = frozenset({"n", "s", "f", "i", "l", "k", "d", "w", "t", "p", "v", "g", "all", "env", "attr", "file", "delete", "type"})
@@ -121,24 +123,33 @@ def check_not_supported(arguments: Arguments) -> None:
 
 def check_instances(view: View, arguments: Arguments, names: Collection[ResourceName]) -> None:
     """`-k` and `-d` name one instance of several: what has one has number 1, and those of a local resource are named by their servers."""
-    _check_numbers(arguments)
-    cardinality = arguments.text("cardinality")
-    for name in names if cardinality is not None else ():
+    number = number_given(arguments)
+    for name in names if number is not None else ():
         if view.resources[name].local:
             raise bad(f"'{name}' is a local resource: its instances have no numbers but servers, so write -n SERVER, without -k")
+        if not view.resources[name].several and number != 1:
+            raise bad(f"there is no instance {number} (-k): CARDINALITY of '{name}' is 1, so the only number is 1")
 
 
 def with_instance(view: View, arguments: Arguments, names: Iterable[ResourceName]) -> tuple[ResourceName, ...]:
     """Of what a filter or -all means, that which has the instance that -k names: local resources have no numbered ones."""
-    _check_numbers(arguments)
-    numbered = arguments.text("cardinality") is not None
-    return tuple(name for name in names if not (numbered and view.resources[name].local))
+    number, each = number_given(arguments), apart(view)
+    return tuple(name for name in names if number is None or _has_number(each, name, number))
 
 
-def _check_numbers(arguments: Arguments) -> None:
+def _has_number(each: View, name: ResourceName, number: int) -> bool:
+    return not each.resources[name].local and instance_name(name, number) in siblings_of(each, name)
+
+
+def number_given(arguments: Arguments) -> int | None:
+    """The number of an instance that -k gives; DEGREE (-d) is always 1."""
     cardinality, degree = arguments.text("cardinality"), arguments.text("degree")
     if degree is not None and cardinality is None:
         raise bad("-d needs -k")
-    for option, what, given in (("-k", "CARDINALITY", cardinality), ("-d", "DEGREE", degree)):
-        if given not in (None, "1"):
-            raise bad(f"there is no instance {given} ({option}): {what} is 1 here, so the only number is 1")
+    if degree not in (None, "1"):
+        raise bad(f"there is no instance {degree} (-d): DEGREE is 1 here, so the only number is 1")
+    if cardinality is None:
+        return None
+    if not (cardinality.isascii() and cardinality.isdigit() and len(cardinality) < 4 and int(cardinality)):
+        raise bad(f"there is no instance {cardinality} (-k): instances are numbered from 1")
+    return int(cardinality)

@@ -42,7 +42,8 @@ class Patience:
         if now - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = now
-        asked, known = waits(view), [name for name in names if name in view.resources]
+        asked = waits(view)
+        known = [name for name in names if name in asked.ground.view.resources]
         # in a mass start a few show what the others wait for; a command that is about to give up asks more of them
         causes = {name: asked.of(name) for name in known[: MOST_ASKED if self._stands(now) else MOST_NAMED]}
         self._enough = len(causes) >= min(len(known), MOST_ASKED)

@@ -10,6 +10,7 @@ from understudy.intent import put_back as intent
 from understudy.intent.facts import may_be_running
 from understudy.intent.put_back import Attempt
 from understudy.intent.verdicts import stopped
+from understudy.model.cardinality import apart
 from understudy.model.names import ResourceName
 
 
@@ -21,7 +22,7 @@ async def put_back(world: CommandContext, attempt: Attempt, failed: tuple[Resour
     if not names:
         return
     world.say(20157, ", ".join(f"'{name}'" for name in names))
-    view = world.mirror.view
+    view = apart(world.mirror.view)
     running = tuple(name for name in names if may_be_running(view, name))
     if running:
         limit = deadline((view.resources[name] for name in running), 1)

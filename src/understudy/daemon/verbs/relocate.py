@@ -4,15 +4,18 @@ from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.busy import beside, check_not_busy
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Watch, deadline, follow
-from understudy.daemon.verbs.named import check_server_name
+from understudy.daemon.verbs.named import check_server_name, number_given
 from understudy.daemon.verbs.report import report
 from understudy.daemon.verbs.start import looked_at
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.intent import relocate as intent
 from understudy.intent.facts import preempted, servers
+from understudy.intent.instances import meant
+from understudy.intent.refusal import Declined
 from understudy.intent.relocate import RelocateCommand
 from understudy.intent.verdicts import Moved
+from understudy.model.cardinality import apart
 
 
 async def run(world: CommandContext, arguments: Arguments) -> int:
@@ -23,7 +26,7 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
 async def _run(world: CommandContext, arguments: Arguments) -> bool:
     view = await world.mirror.refresh()
     names, well = chosen(world, view, arguments)
-    source = check_server_name(world, view, arguments.text("source"))
+    source, number = check_server_name(world, view, arguments.text("source")), number_given(arguments)
     if source is not None:
         there = intent.relocate_from(view, names, source, named=bool(arguments.names))
         for remark in there.elsewhere:
@@ -31,6 +34,11 @@ async def _run(world: CommandContext, arguments: Arguments) -> bool:
         names, well = there.names, well and not there.elsewhere
     elif arguments.flag("all"):
         raise bad("-all moves everything that runs on one server: name it with -s server")
+    else:
+        for name in names if number is None else ():
+            if view.resources[name].several:
+                raise Declined(20644, name)
+        names = meant(view, names, number)
     server = check_server_name(world, view, arguments.text("server"))
     check_not_busy(view, beside(view, names), arguments)
     command = RelocateCommand(names=names, server=server, force=arguments.flag("force"))
@@ -43,7 +51,7 @@ async def relocate(world: CommandContext, command: RelocateCommand) -> bool:
     before, operator = await world.mirror.refresh(), world.operator()
     done = await commit(world, lambda view: intent.relocate(view, command, operator))
     moving, judge = done.decided.names, Moved(done.decided.owners)
-    view = world.mirror.view
+    view = apart(world.mirror.view)
     resources = [view.resources[name] for name in moving if name in view.resources]
     limit = deadline(resources, len(servers(view, world.settings)))
     about = preempted(view, moving)

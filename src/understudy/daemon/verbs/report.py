@@ -3,6 +3,7 @@
 from understudy.daemon.verbs.follow import Settled
 from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.start import refused_by
+from understudy.model.cardinality import apart
 from understudy.model.messages import line
 from understudy.model.names import ResourceName
 from understudy.model.reasons import parse_reason
@@ -14,7 +15,7 @@ from understudy.policy.waits import waits
 
 def report(world: CommandContext, settled: Settled, action: str) -> None:
     """Say what did not come about, the culprit first."""
-    view = settled.view
+    view = apart(settled.view)
     for event in settled.refused:
         reason = parse_reason(event.cause)
         world.say(20067, event.resource, event.text or (event.cause if reason is None else sentence(reason)))

@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.busy import beside, check_not_busy
 from understudy.daemon.verbs.choose import chosen
-from understudy.daemon.verbs.named import check_server_name
+from understudy.daemon.verbs.named import check_server_name, number_given
 from understudy.daemon.verbs.start import start
 from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput
 from understudy.intent import restart as intent
+from understudy.intent.instances import meant
 from understudy.intent.restart import RestartPlaces
 from understudy.intent.start import StartCommand
-from understudy.intent.stop import may_be_running_at, stop_on
+from understudy.intent.stop import may_be_running_at, not_running, stop_on
+from understudy.model.cardinality import apart
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.state import Target
 from understudy.model.view import TargetRecord
@@ -28,17 +30,19 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
 async def _run(world: CommandContext, arguments: Arguments) -> bool:
     view = await world.mirror.refresh()
     names, well = chosen(world, view, arguments)
-    server = check_server_name(world, view, arguments.text("server"))
-    if server is not None:
+    server, number = check_server_name(world, view, arguments.text("server")), number_given(arguments)
+    if server is not None and number is None:
         there = stop_on(view, names, server, named=bool(arguments.names))
         for remark in there.elsewhere:
             world.remark(remark)
         names, well = there.names, well and not there.elsewhere
+    else:
+        names = meant(view, names, number)
+    view = apart(view)
     up = tuple(name for name in names if may_be_running_at(view, name, server))
-    for name in names:
-        if name not in up:
-            world.say(2500, name)
-            well = False
+    for name in not_running(names, up):
+        world.say(2500, name)
+        well = False
     check_not_busy(view, beside(view, up), arguments)
     local = tuple(name for name in up if server is not None and view.resources[name].local)
     moving = tuple(name for name in up if name not in local)
@@ -55,7 +59,7 @@ async def restart_instance(world: CommandContext, name: ResourceName, server: Se
 
 async def restart(world: CommandContext, names: tuple[ResourceName, ...], *, force: bool) -> bool:
     """Stop and start again what was wanted ONLINE. What could not be stopped is not started, but wanted as it was."""
-    view = world.mirror.view
+    view = apart(world.mirror.view)
     places = intent.places_of(view, names)
     wanted = tuple(name for name in places if view.target(name) is Target.ONLINE)
     partly = intent.partly_wanted(view, places)
@@ -70,7 +74,7 @@ async def restart(world: CommandContext, names: tuple[ResourceName, ...], *, for
 async def start_again(world: CommandContext, places: RestartPlaces, before: Mapping[ResourceName, TargetRecord] = intent.NOWHERE) -> bool:
     """Start everything where it was, server by server; what had no place comes last. `before`: local resources that were wanted on some
     servers only."""
-    view = world.mirror.view
+    view = apart(world.mirror.view)
     gone = [name for name in places if name not in view.resources]
     for name in gone:
         world.say(2613, name)

@@ -7,7 +7,7 @@ from understudy.daemon.verbs.busy import beside, check_not_busy
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Watch, deadline, follow
 from understudy.daemon.verbs.gave_way import follow_those
-from understudy.daemon.verbs.named import check_server_name
+from understudy.daemon.verbs.named import check_server_name, number_given
 from understudy.daemon.verbs.put_back import put_back
 from understudy.daemon.verbs.report import report
 from understudy.daemon.verbs.tried import tried
@@ -16,11 +16,13 @@ from understudy.daemon.verbs.world import CommandContext, commit_in_steps
 from understudy.errors import BadInput
 from understudy.intent import start as intent
 from understudy.intent.facts import groups_of, preempted, servers
+from understudy.intent.instances import meant, to_start_on, without_server
 from understudy.intent.needs import beginning, needed, unlooked
 from understudy.intent.put_back import Attempt
 from understudy.intent.start import StartCommand
 from understudy.intent.verdicts import Judge, StartedOn, Verdict, started
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.cardinality import apart
+from understudy.model.names import ResourceName, ServerName, number_of, registered_name
 from understudy.model.view import View
 
 LOOK_S = 15.0
@@ -37,8 +39,9 @@ async def _run(world: CommandContext, arguments: Arguments) -> bool:
     names, all_known = chosen(world, view, arguments)
     place = check_server_name(world, view, arguments.text("server"))
     check_not_busy(view, (*needed(view, names), *beside(view, names)), arguments)
-    well = True
-    command = StartCommand(names=names, server=place, force=arguments.flag("force"), leave=arguments.flag("leave"))
+    well, number = True, number_given(arguments)
+    instances = to_start_on(view, names, place) if place is not None and number is None else meant(view, names, number)
+    command = StartCommand(names=instances, server=place, force=arguments.flag("force"), leave=arguments.flag("leave"))
     for part in _parts(view, command, arguments):
         well = await start(world, part) and well
     return well and all_known
@@ -86,6 +89,8 @@ async def _start(world: CommandContext, command: StartCommand, earlier: Attempt 
     watch = _watch(world, done.revision, starting.names, done.before, started if command.server is None else StartedOn(command.server))
     settled = await follow(world, watch)
     report(world, settled, "start")
+    for name in without_server(settled.view, starting.names):
+        world.say(20643, number_of(name), registered_name(name))
     down = (name for name in starting.names if watch.judge(settled.view, name) is not Verdict.DONE) if settled.refused else ()
     failed = tuple(dict.fromkeys((*settled.failed, *down)))
     if failed and not (command.again or command.leave or world.detached()):
@@ -98,15 +103,15 @@ async def _start(world: CommandContext, command: StartCommand, earlier: Attempt 
 async def looked_at(world: CommandContext, names: Iterable[ResourceName], server: ServerName | None) -> None:
     """Wait until servers have looked at what was registered a moment ago (S6), and until a daemon that has just begun has proved that it
     can act: before that they are no candidates. Bounded."""
-    view = await world.mirror.refresh()
+    view = apart(await world.mirror.refresh())
     wanted = [name for name in needed(view, names) if not view.resources[name].local]
     until = world.clock.monotonic() + min(LOOK_S, max((view.resources[name].check_timeout_s for name in wanted), default=0.0))
     while (left := until - world.clock.monotonic()) > 0 and (unlooked(view, wanted, server) or beginning(view, wanted, server)):
-        view = await world.mirror.wait(view.revision, left)
+        view = apart(await world.mirror.wait(view.revision, left))
 
 
 def _watch(world: CommandContext, since: int, names: tuple[ResourceName, ...], before: View, judge: Judge) -> Watch:
-    view = world.mirror.view
+    view = apart(world.mirror.view)
     about, member_of = set(needed(view, names)), groups_of(view)
     for name in names:
         about.update(member_of.get(name, ()))

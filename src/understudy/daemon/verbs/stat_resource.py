@@ -128,7 +128,8 @@ def _block(world: CommandContext, view: View, group: Sequence[Instance], argumen
     layout = blocks.profile if arguments.flag("profile") else blocks.full if arguments.flag("full") else blocks.short
     if arguments.flag("evaluate") and layout is not blocks.short:
         return blocks.blocks(layout([evaluated(instance)]) for instance in group)
-    return blocks.blocks([layout(group)])
+    each = layout is blocks.full and group[0].resource.several
+    return blocks.blocks(layout([instance]) for instance in group) if each else blocks.blocks([layout(group)])
 
 
 async def as_json(world: CommandContext, arguments: Arguments) -> str:

@@ -4,13 +4,15 @@ from understudy.daemon.verbs.arguments import Arguments
 from understudy.daemon.verbs.busy import beside, check_not_busy
 from understudy.daemon.verbs.choose import chosen
 from understudy.daemon.verbs.follow import Watch, deadline, follow
-from understudy.daemon.verbs.named import check_server_name
+from understudy.daemon.verbs.named import check_server_name, number_given
 from understudy.daemon.verbs.report import report
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, commit
 from understudy.intent import stop as intent
+from understudy.intent.instances import meant
 from understudy.intent.verdicts import Emptied, Judge, Stopped
-from understudy.model.names import ResourceName, ServerName
+from understudy.model.cardinality import apart
+from understudy.model.names import ResourceName, ServerName, registered_name
 
 
 async def run(world: CommandContext, arguments: Arguments) -> int:
@@ -21,12 +23,14 @@ async def run(world: CommandContext, arguments: Arguments) -> int:
 async def _run(world: CommandContext, arguments: Arguments) -> bool:
     view = await world.mirror.refresh()
     names, well = chosen(world, view, arguments)
-    server = check_server_name(world, view, arguments.text("server"))
-    if server is not None:
+    server, number = check_server_name(world, view, arguments.text("server")), number_given(arguments)
+    if server is not None and number is None:
         there = intent.stop_on(view, names, server, named=bool(arguments.names))
         for remark in there.elsewhere:
             world.remark(remark)
         names, well = there.names, well and not there.elsewhere
+    else:
+        names = meant(view, names, number)
     if not names:
         return well
     check_not_busy(view, beside(view, names), arguments)
@@ -48,8 +52,8 @@ async def stop(world: CommandContext, names: tuple[ResourceName, ...], *, force:
         return not remarks
     for name in stopping:
         # An UNKNOWN one would be looked at later; somebody has just said that it may be down by now.
-        world.check(name)
-    view, displaced = world.mirror.view, done.decided.displaced
+        world.check(registered_name(name))
+    view, displaced = apart(world.mirror.view), done.decided.displaced
     judge: Judge = Stopped.since(before, server)
     if server is not None and displaced:
         judge = Emptied(Stopped.since(before, server), displaced, server)

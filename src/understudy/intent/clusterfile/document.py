@@ -121,8 +121,12 @@ class Troubles:
         try:
             return work()
         except BadInput as error:
-            self.add(key, with_number(error.code, str(error)))
+            self.refused(key, error)
             return None
+
+    def refused(self, key: str, error: BadInput) -> None:
+        """It is refused, with the number of its message."""
+        self.add(key, with_number(error.code, str(error)))
 
     def raise_any(self, what: str) -> None:
         """Declined, if there are any. `what` is the file's name."""

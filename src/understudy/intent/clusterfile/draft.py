@@ -4,7 +4,7 @@ Called by `daemon/verbs/clusterfile.py`, for `understudy apply` and for the rehe
 crsctl (`trials.py`), made of the whole: what the file brings in together may name one another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from understudy.errors import BadInput
@@ -12,7 +12,7 @@ from understudy.intent.change import Attributes
 from understudy.intent.checks import check_groups
 from understudy.intent.clusterfile.changes import ChangeSort, FileChange, FileItem, changes, left_out
 from understudy.intent.clusterfile.document import Troubles, key_of
-from understudy.intent.clusterfile.trials import Trials, resolved
+from understudy.intent.clusterfile.trials import Trials, resolved, supported
 from understudy.intent.clusterfile.whole import ClusterFile, file_of
 from understudy.intent.edit import Edit, HistoryEntry
 from understudy.intent.facts import may_be_running
@@ -56,14 +56,19 @@ class FileDraft:
     after: View
     edit: Edit
     """All of it. What it rests on is added to each piece of it (`pieces.py`)."""
-    restarting: Attributes = field(default_factory=dict)
-    """What was started with a value that changes."""
+    restarts: Attributes = field(default_factory=dict)
+    """What has to be stopped and started for it if it runs, and for which attributes."""
     stopping: tuple[ResourceName, ...] = ()
     """What is removed and may be running."""
     reloading: tuple[ResourceName, ...] = ()
     """What is to be checked at once."""
     left: tuple[FileItem, ...] = ()
     """What the file does not name, and stays."""
+
+    def restarting(self, view: View, names: Collection[ResourceName] | None = None) -> Attributes:
+        """What of it, or of some of it, was started with a value that changes, by this View."""
+        chosen = {name: why for name, why in self.restarts.items() if names is None or name in names}
+        return {name: why for name, why in chosen.items() if may_be_running(view, name)}
 
     def count(self, sort: ChangeSort) -> int:
         """How many are added, changed or removed."""
@@ -162,14 +167,15 @@ def _of_changed_types(after: View, found: tuple[FileChange, ...]) -> Iterator[Re
 
 
 def _draft(view: View, after: View, found: tuple[FileChange, ...], operator: Operator) -> FileDraft:
-    restarting: dict[ResourceName, tuple[str, ...]] = {}
+    needed: dict[ResourceName, tuple[str, ...]] = {}
     reloading: list[ResourceName] = []
     for name, resource in after.resources.items():
         before = view.resources.get(name)
         if before is None or before is resource:
             continue
-        again = restarts(before, resource, after.types) if may_be_running(view, name) else ()
-        restarting |= {name: again} if again else {}
+        known = replace(before, attributes=supported(before.attributes, resource.type, after))
+        again = restarts(known, resource, after.types)
+        needed |= {name: again} if again else {}
         if reloads(before, resource):
             reloading.append(name)
     gone = [ResourceName(change.item[1]) for change in found if change.item[0] == "resource" and change.sort is ChangeSort.REMOVE]
@@ -178,7 +184,7 @@ def _draft(view: View, after: View, found: tuple[FileChange, ...], operator: Ope
         before=view,
         after=after,
         edit=_edit(view, after, found, operator),
-        restarting=restarting,
+        restarts=needed,
         stopping=tuple(name for name in gone if may_be_running(view, name)),
         reloading=tuple(reloading),
     )

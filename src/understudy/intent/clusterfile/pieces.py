@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from understudy.errors import BadInput
 from understudy.intent.clusterfile.changes import ChangeSort, FileChange, FileItem
 from understudy.intent.clusterfile.draft import FileDraft, entries_of
+from understudy.intent.clusterfile.trials import resolved
 from understudy.intent.edit import Edit, Rests
 from understudy.intent.facts import may_be_running, registered
 from understudy.intent.permitted import MOST_NAMED
@@ -82,7 +83,7 @@ def _moves(draft: FileDraft, change: FileChange) -> bool:
     before, after = draft.before.resources.get(ResourceName(name)), draft.after.resources.get(ResourceName(name))
     if before is None or after is None:
         return name in draft.stopping
-    return name in draft.restarting or is_placed_otherwise(before, after)
+    return name in draft.restarts or is_placed_otherwise(before, after)
 
 
 # --- how much it is -----------------------------------------------------------------------------------------------------
@@ -305,18 +306,27 @@ def _record(view: View, item: FileItem) -> object:
     return view.pools.get(PoolName(name)) if section == "serverpool" else view.definitions.get(ResourceName(name))
 
 
-def with_piece(view: View, piece: FilePiece, draft: FileDraft) -> View:
+def is_written(draft: FileDraft, piece: FilePiece, view: View) -> bool:
+    """Whether all of a piece is in the View."""
+    return all(_record(view, item) == _record(draft.after, item) for item in piece.items)
+
+
+def of_piece(view: View, piece: FilePiece) -> frozenset[ResourceName]:
+    """The resources that it is about: also those of a type that it changes."""
+    types = piece.edit.types
+    of_types = (name for name, resource in view.resources.items() if any(kind in types for kind in resource.lineage)) if types else ()
+    return frozenset((*piece.edit.resources, *of_types))
+
+
+def with_piece(view: View, piece: FilePiece) -> View:
     """The View in which it is written."""
     edit = piece.edit
-    definitions = with_changes(view.definitions, edit.resources)
-    resources = {name: draft.after.resources.get(name) for name in edit.resources}
-    if edit.types:
-        named = {name for name, resource in view.resources.items() if any(kind in edit.types for kind in resource.lineage)}
-        resources |= {name: draft.after.resources.get(name) for name in named}
-    return replace(
+    after = replace(
         view,
         types={name: record for name, record in {**view.types, **edit.types}.items() if record is not None},
         pools={name: pool for name, pool in {**view.pools, **edit.pools}.items() if pool is not None},
-        definitions=definitions,
-        resources=with_changes(view.resources, resources),
+        definitions=with_changes(view.definitions, edit.resources),
     )
+    definitions = {name: after.definitions.get(name) for name in sorted(of_piece(view, piece))}
+    resources = {name: None if definition is None else resolved(definition, after) for name, definition in definitions.items()}
+    return replace(after, resources=with_changes(view.resources, resources))

@@ -18,11 +18,12 @@ from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.intent.steps import InSteps
 from understudy.model import pools
+from understudy.model.attributes import base_name
 from understudy.model.dependencies import Registered
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
 from understudy.model.profile import changed, check_name, resolve, validate
 from understudy.model.resource import Resource
-from understudy.model.types import CLUSTER, is_built_in
+from understudy.model.types import CLUSTER, defaults, is_built_in
 from understudy.model.view import Definition, View
 
 
@@ -32,6 +33,12 @@ def resolved(definition: Definition, view: View) -> Resource:
         return resolve(definition, view.types)
     except (BadInput, ValueError, KeyError):
         return resolve(replace(definition, type=CLUSTER, attributes={}), {})
+
+
+def supported(attributes: Mapping[str, str], type_name: TypeName, view: View) -> dict[str, str]:
+    """Those that the type has in this View: what a type has lost, its resources lose with it."""
+    known = defaults(type_name, view.types)
+    return {name: value for name, value in attributes.items() if base_name(name) in known}
 
 
 @dataclass(kw_only=True)
@@ -104,7 +111,8 @@ class Trials:
         if not self.force:
             check_servers(self._servers, kept, {key: value for key, value in definition.attributes.items() if kept.get(key) != value})
         if before is not None:
-            changed(resolved(before, self.after), resource, self.after.types)  # what the file's own line changes, not its type's
+            same_type = replace(before, attributes=supported(before.attributes, definition.type, self.after))
+            changed(resolved(same_type, self.after), resource, self.after.types)  # what its own lines change, not its type's
         check_contradictions(self.before, self.after, name, self._servers, force=self.force)
         address = resource.kind.address(resource)
         if address and (before is None or address != resource.kind.address(self.before.resources[name])):

@@ -69,6 +69,7 @@ CLUSTERS: dict[int, tuple[str, str]] = {
     20711: ("It was only asked what would be changed.", "Apply the file, if that is meant."),
     20712: ("A file may be about a part of a cluster.", "None; say --prune if the file is all there should be."),
     20713: ("To register is not to start.", "crsctl start resource, with these names."),
+    20715: ("A stop failed, or did not end in time; nothing is written under what runs.", "understudy explain says why; apply it again."),
     20714: ("It is registered, and the file does not name it.", "Say -f, or leave it in the file."),
     # --- backup, restore and new keys
     20350: ("The file is no backup, or of another version.", "Look at it; take another."),

@@ -250,4 +250,19 @@ OURS: dict[int, tuple[str, str]] = {
         "The network is registered; these servers have no interface in it.",
         "Give them one, or let what runs on it name the other servers.",
     ),
+    20640: (
+        "Instances are numbered from 1, and it has no more than its CARDINALITY.",
+        "Give one that the message names, or modify CARDINALITY.",
+    ),
+    20641: (
+        "No server has two instances of a resource, and none of them is without a server.",
+        "Relocate one, or modify CARDINALITY, as the message says.",
+    ),
+    20642: (
+        "What an older version takes for a deleted resource's could be an instance.",
+        "Upgrade understudyd on the servers that the message names; then say it again.",
+    ),
+    20643: ("There are more instances than servers that may have one now.", "None: it starts when there is one more."),
+    20644: ("It is not clear which of several instances is meant.", "Name its server or its number."),
+    20645: ("A smaller CARDINALITY, or smaller pools, leave this instance over.", "None, if that is meant; without -f nothing is done."),
 }
