@@ -86,7 +86,7 @@ BAD = [
 
 def intent(cluster: Cluster) -> list[object]:
     """Everything operators have asked for, with its revisions."""
-    kinds = ("pool/", "type/", "resource/", "target/", "request/")
+    kinds = ("server/", "pool/", "category/", "type/", "resource/", "target/", "request/")
     return [entry for kind in kinds for entry in cluster.store.read(kind)[1]]
 
 

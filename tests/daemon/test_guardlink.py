@@ -160,7 +160,7 @@ async def test_settings_that_could_not_be_kept_are_kept_when_there_is_room_again
     async with linked(tmp_path, ScriptedGuard().answer) as link:
         link._facts = facts.KeptFacts(Settings(cluster="c", server="ctr1", servers=(), voters=("ctr1",), state_dir=str(folder)))
         await link.cluster(ClusterRecord(name="c", voters=(ctr1,)))
-        await link.servers([ServerRecord(server=ctr1, addresses=("10.0.0.1",))])
+        await link.servers([ServerRecord(server=ctr1, addresses=("10.0.0.1",), attributes={"ROOM": "north"})])
         before = (await link.sight()).not_kept
         folder.unlink()
         after = (await link.sight()).not_kept

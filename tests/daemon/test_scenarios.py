@@ -9,6 +9,7 @@
 UNDERSTUDY_REWRITE=1 writes what is printed into the files; read every line before it is committed.
 """
 
+import asyncio
 import os
 import re
 from pathlib import Path
@@ -43,6 +44,9 @@ async def played(text: str) -> str:
             command = _COMMAND.fullmatch(line)
             if line.startswith("#") or (not line and lines and lines[-1].startswith("#")):
                 lines.append(line)
+            elif line.startswith("% wait "):
+                await asyncio.sleep(float(line.removeprefix("% wait ")))
+                lines.append(line)
             elif line.startswith("% "):
                 happen(cluster, line[2:])
                 lines.append(line)
@@ -54,8 +58,8 @@ async def played(text: str) -> str:
 
 
 def happen(cluster: Cluster, what: str) -> None:
-    """`SERVER RESOURCE start|stop|clean fails [text]`, `... says text`, `... dies`, `... works`, `... is undying`, `script PATH missing`,
-    `address A WHO`, `user NAME in GROUP`."""
+    """`SERVER RESOURCE start|stop|clean fails [text]`, `... says text`, `... dies`, `... works`, `... is undying`, `... check answers 4`,
+    `... check works`, `script PATH missing`, `address A WHO`, `user NAME in GROUP`; and in `played`, `wait SECONDS`."""
     words = what.split(" ")
     if words[0] == "script":
         cluster.scripts[words[1]] = " ".join(words[2:])
@@ -79,6 +83,10 @@ def happen(cluster: Cluster, what: str) -> None:
                 cluster.executors[words[0]].die(ResourceName(words[1]))
             case ["is", "undying"]:
                 service.undying = True
+            case ["check", "answers", status]:
+                service.check_says = int(status)
+            case ["check", "works"]:
+                service.check_says = None
             case ["runs"]:
                 service.alive = True
             case _:

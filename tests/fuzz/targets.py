@@ -363,9 +363,7 @@ def _of_sockets() -> list[FuzzTarget]:
 def _of_texts() -> list[FuzzTarget]:
     return [
         FuzzTarget("filter", lambda data: parse_filter(data.decode("latin-1")), (BadInput,), [b"(NAME st db) AND ((A = 1) OR (B != 3))"]),
-        FuzzTarget(
-            "time", lambda data: wall_of(data.decode("latin-1"), 1.7e9), (BadInput,), [b"2026-11-28 14:05:30.5", b"10m ago"]
-        ),
+        FuzzTarget("time", lambda data: wall_of(data.decode("latin-1"), 1.7e9), (BadInput,), [b"2026-11-28 14:05:30.5", b"10m ago"]),
         FuzzTarget("decision", lambda data: imported(data, "x.json"), (BadInput,), [DECISION.read_bytes()], longest=16_384),
         FuzzTarget(
             "dependencies",

@@ -235,7 +235,7 @@ def test_a_scope_that_means_nothing_is_refused(type: str, name: str, trouble: st
     ("name", "value"),
     [
         ("AGENT_FILENAME", "/opt/agent"), ("LOGGING_LEVEL", "2"), ("NLS_LANG", "AMERICAN"), ("USER_WORKLOAD", "yes"), ("TYPE_VERSION", "2"),
-        ("LAST_FAULT", "1"), ("DELETE_TIMEOUT", "30"), ("MODIFY_TIMEOUT", "30"), ("ALERT_TEMPLATE", "x"), ("DEFAULT_TEMPLATE", "x"),
+        ("LAST_FAULT", "1"), ("ALERT_TEMPLATE", "x"), ("DEFAULT_TEMPLATE", "x"),
         ("STATE_CHANGE_TEMPLATE", "x"), ("PROFILE_CHANGE_TEMPLATE", "x"), ("NOT_RESTARTING_TEMPLATE", "x"),
         ("ACTION_FAILURE_TEMPLATE", "x"),
     ],

@@ -10,13 +10,14 @@ import shlex
 from collections.abc import Callable
 from dataclasses import replace
 
+from policy import saidservers
 from policy.carried import carried_out, only_forgets
 from policy.spoken_eras import SpokenEras
 from understudy.model.failures import counted_after, with_earlier
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName, registered_name
 from understudy.model.profile import resolve
 from understudy.model.reasons import parse_reason
-from understudy.model.servers import ServerRecord
+from understudy.model.servers import ServerHardware, ServerRecord
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.types import find
 from understudy.model.view import (
@@ -67,6 +68,7 @@ class SpokenCluster(SpokenEras):
         self._asked: list[str] = []
         self._unheard: set[Incarnation] = set()
         self._delays: DelaySeen = {}
+        self.hardware: dict[ServerName, ServerHardware] = {}
         self._acting_since: float | None = float("-inf")
         self._evicted_at = float("-inf")
 
@@ -141,13 +143,13 @@ class SpokenCluster(SpokenEras):
         order = 1 + sum(1 for known in self.view.incarnations.values() if known.server == name)
         incarnation = Incarnation(f"{server}/i{order}")
         record = IncarnationRecord(incarnation=incarnation, server=name, life=Life.JOINING, order=order)
-        self._change(incarnations={**self.view.incarnations, incarnation: record}, looks={**self.view.looks, name: self._look(name)})
+        self.change(incarnations={**self.view.incarnations, incarnation: record}, looks={**self.view.looks, name: self._look(name)})
 
     def come_up(self, server: str) -> None:
         """Its clusterware has come up: a new incarnation, which has looked at everything."""
         self.join(server)
         record = replace(self.view.present()[ServerName(server)], coming_up=True)
-        self._change(incarnations={**self.view.incarnations, record.incarnation: record})
+        self.change(incarnations={**self.view.incarnations, record.incarnation: record})
         self.live(server, "is online")
 
     def live(self, server: str, what: str) -> None:
@@ -156,24 +158,24 @@ class SpokenCluster(SpokenEras):
         proof = what.removeprefix("is ")
         proof = "" if LIVES[what] in ALIVE else f"{before.proof}; {proof}" if before.proof else proof
         record = replace(before, life=LIVES[what], proof=proof)
-        self._change(incarnations={**self.view.incarnations, record.incarnation: record})
+        self.change(incarnations={**self.view.incarnations, record.incarnation: record})
         if record.life is Life.LOST:
             self._quiet[record.incarnation] = self.now + QUIET_S
         if record.life is Life.ONLINE:
-            self._look_again()
+            self.look_again()
 
     def voters(self, names: str) -> None:
         """Whose guards grant leases."""
-        self._change(cluster=ClusterRecord(name="lab", voters=tuple(ServerName(word) for word in names.split())))
+        self.change(cluster=ClusterRecord(name="lab", voters=tuple(ServerName(word) for word in names.split())))
 
     def unable(self, server: str, why: str) -> None:
         """Its guard says so from now on."""
         said = Unable(server=ServerName(server), why=why, since=self.now)
-        self._change(unable={**self.view.unable, self.incarnation(server): said})
+        self.change(unable={**self.view.unable, self.incarnation(server): said})
 
     def able(self, server: str) -> None:
         """Its guard says that all is well."""
-        self._change(unable={key: unable for key, unable in self.view.unable.items() if unable.server != server})
+        self.change(unable={key: unable for key, unable in self.view.unable.items() if unable.server != server})
 
     def leader(self, what: str) -> None:
         """The server that decides cannot act, or can from now on."""
@@ -184,12 +186,12 @@ class SpokenCluster(SpokenEras):
         names = self.view.present() if server == "everybody" else [ServerName(server)]
         self._untold -= {(name, ResourceName(resource)) for name in names}
         self._unseen -= {(name, ResourceName(resource)) for name in names}
-        self._look_again()
+        self.look_again()
 
     def tell_nothing(self, server: str, resource: str) -> None:
         """The server's check of a resource has not answered."""
         self._untold.add((ServerName(server), ResourceName(resource)))
-        self._look_again()
+        self.look_again()
 
     def _look(self, server: ServerName) -> Look:
         if not self._is_online(server):
@@ -197,33 +199,39 @@ class SpokenCluster(SpokenEras):
         told = [resource for resource in self.view.resources.values() if (server, resource.name) not in self._unseen | self._untold]
         silent = [resource for resource in self.view.resources.values() if (server, resource.name) in self._untold]
         looked, untold = ({resource.name: resource.uid for resource in found} for found in (told, silent))
-        return Look(server=server, incarnation=self.incarnation(server), looked=looked, untold=untold, era=self.view.era)
+        own = self.hardware.get(server)
+        return Look(
+            server=server, incarnation=self.incarnation(server), looked=looked, untold=untold, era=self.view.era, hardware=own
+        )  # fmt: skip
 
     def _blind(self, server: ServerName) -> Look:
         present = self.view.present().get(server)
-        return Look(server=server, incarnation=Incarnation("") if present is None else present.incarnation)
+        incarnation = Incarnation("") if present is None else present.incarnation
+        return Look(server=server, incarnation=incarnation, hardware=self.hardware.get(server))
 
     def _is_online(self, server: ServerName) -> bool:
         present = self.view.present().get(server)
         return present is not None and present.life is Life.ONLINE
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
+        """Whoever is ONLINE says in its look what it knows now."""
         online = [name for name in self.view.present() if self._is_online(name)]
-        self._change(looks={**self.view.looks, **{name: self._look(name) for name in online}})
+        self.change(looks={**self.view.looks, **{name: self._look(name) for name in online}})
 
     # --- what is registered -----------------------------------------------------------------------------------------
 
-    def pool(self, name: str, servers: str, size: str | None) -> None:
-        """A pool below Generic, or with a size one of the top."""
+    def pool(self, name: str, servers: str, size: str | None, category: str | None) -> None:
+        """A pool below Generic, or with a size one of the top; of a category, if it has one."""
         parents = () if size else (PoolName("Generic"),)
         names = tuple(ServerName(word) for word in servers.split())
-        pool = Pool(name=PoolName(name), server_names=names, parent_pools=parents, max_size=int(size) if size else -1)
-        self._change(pools={**self.view.pools, pool.name: pool})
+        own = {} if category is None else {"SERVER_CATEGORY": category}
+        pool = Pool(name=PoolName(name), server_names=names, parent_pools=parents, max_size=int(size) if size else -1, attributes=own)
+        self.change(pools={**self.view.pools, pool.name: pool})
 
     def type(self, name: str, base: str) -> None:
         """A registered resource type."""
         record = TypeRecord(name=TypeName(name), base=TypeName(base))
-        self._change(types={**self.view.types, record.name: record})
+        self.change(types={**self.view.types, record.name: record})
 
     def resource(self, name: str, attributes: str | None, new: str | None = None, type: str | None = None) -> None:
         """A definition, resolved as the daemon does it."""
@@ -235,7 +243,7 @@ class SpokenCluster(SpokenEras):
         self._define(Definition(name=ResourceName(name), type=type_name, uid=f"uid{self._count}", attributes=given))
         if new:
             self._unseen |= {(server, ResourceName(name)) for server in self.view.present()}
-        self._look_again()
+        self.look_again()
 
     def modify(self, name: str, attributes: str) -> None:
         """Some attributes are changed."""
@@ -246,7 +254,7 @@ class SpokenCluster(SpokenEras):
     def delete(self, name: str) -> None:
         """The definition, the TARGET and the reports are gone; the assignment is the leader's."""
         gone = ResourceName(name)
-        self._change(
+        self.change(
             definitions={key: definition for key, definition in self.view.definitions.items() if key != gone},
             resources={key: resource for key, resource in self.view.resources.items() if key != gone},
             targets={key: target for key, target in self.view.targets.items() if key != gone},
@@ -255,7 +263,7 @@ class SpokenCluster(SpokenEras):
 
     def _define(self, definition: Definition) -> None:
         resource = resolve(definition, self.view.types)
-        self._change(
+        self.change(
             definitions={**self.view.definitions, definition.name: definition},
             resources={**self.view.resources, definition.name: resource},
         )
@@ -281,26 +289,26 @@ class SpokenCluster(SpokenEras):
 
     def _aim(self, names: str, target: Target, start_id: str = "") -> None:
         record = TargetRecord(target=target, start_id=start_id)
-        self._change(targets={**self.view.targets, **{registered_name(ResourceName(word)): record for word in names.split()}})
+        self.change(targets={**self.view.targets, **{registered_name(ResourceName(word)): record for word in names.split()}})
 
     def want_number(self, how: str, number: str, name: str) -> None:
         """Of several instances one is wanted otherwise than the others."""
         record = self.view.targets.get(resource := ResourceName(name), TargetRecord(target=Target.OFFLINE))
         differs = record.target is (Target.OFFLINE if how == "want" else Target.ONLINE)
         numbers = tuple(sorted({*record.numbers, int(number)} if differs else {*record.numbers} - {int(number)}))
-        self._change(targets={**self.view.targets, resource: replace(record, numbers=numbers)})
+        self.change(targets={**self.view.targets, resource: replace(record, numbers=numbers)})
 
     def want_but(self, names: str, how: str, server: str) -> None:
         """A local resource is wanted on every server but one, or on one alone."""
         base = Target.ONLINE if how == "except" else Target.OFFLINE
         record = TargetRecord(target=base, otherwise=(ServerName(server),))
-        self._change(targets={**self.view.targets, **{ResourceName(word): record for word in names.split()}})
+        self.change(targets={**self.view.targets, **{ResourceName(word): record for word in names.split()}})
 
     def use(self, server: str, how: str) -> None:
         """crsctl set resource use."""
         name = ServerName(server)
         record = ServerRecord(server=name, addresses=("10.0.0.1",), used=how == "is used")
-        self._change(servers={**self.view.servers, name: record})
+        self.change(servers={**self.view.servers, name: record})
 
     def _request(self, verb: str, names: str, server: str | None, within: tuple[ServerName, ...] = ()) -> None:
         self._count += 1
@@ -308,7 +316,7 @@ class SpokenCluster(SpokenEras):
         group = group_of(self.view, first) if first in self.view.resources else (first,)
         place = None if server is None else ServerName(server)
         request = Request(id=f"r{self._count}", verb=verb, resources=group, server=place, by="root@ctr1", within=within)
-        self._change(requests=(*self.view.requests, request))
+        self.change(requests=(*self.view.requests, request))
 
     # --- what servers report ----------------------------------------------------------------------------------------
 
@@ -317,7 +325,7 @@ class SpokenCluster(SpokenEras):
         for name in names.split():
             holder = Holder(server=ServerName(server), incarnation=self.incarnation(server), epoch=1)
             assignment = Assignment(resource=ResourceName(name), epoch=1, owner=holder, holders=(holder,))
-            self._change(assignments={**self.view.assignments, assignment.resource: assignment})
+            self.change(assignments={**self.view.assignments, assignment.resource: assignment})
         self.want(names)
         self.run(names, server)
 
@@ -355,7 +363,7 @@ class SpokenCluster(SpokenEras):
             before = self.view.reports[resource][place]
         after = counted_after(self.view, self.view.resources[resource])
         report = replace(before, failed_after=after, failed_at=tuple(float(word.rstrip("s")) for word in times.split()))
-        self._change(reports={**self.view.reports, resource: {**self.view.reports[resource], place: report}})
+        self.change(reports={**self.view.reports, resource: {**self.view.reports[resource], place: report}})
 
     def release(self, server: str, names: str) -> None:
         """The server proves that it does not run them."""
@@ -365,7 +373,7 @@ class SpokenCluster(SpokenEras):
             if incarnation not in {holder.incarnation for holder in before.holders}:
                 raise ValueError(f"{server} does not hold {name}")
             after = replace(before, holders=tuple(holder for holder in before.holders if holder.incarnation != incarnation))
-            self._change(assignments={**self.view.assignments, after.resource: after})
+            self.change(assignments={**self.view.assignments, after.resource: after})
             if registered_name(after.resource) in self.view.resources:
                 self._report(name, server, State.OFFLINE)
 
@@ -396,13 +404,14 @@ class SpokenCluster(SpokenEras):
             proven=proven,
         )
         report = with_earlier(report, self.view.reports.get(resource, {}).get(place))
-        self._change(reports={**self.view.reports, resource: {**self.view.reports.get(resource, {}), place: report}})
+        self.change(reports={**self.view.reports, resource: {**self.view.reports.get(resource, {}), place: report}})
 
     def ask(self, name: str) -> None:
         """understudy explain, after the decision."""
         self._asked.append(name)
 
-    def _change(self, **fields: object) -> None:
+    def change(self, **fields: object) -> None:
+        """The registry says this of these parts of the View."""
         self.view = replace(self.view, revision=self.view.revision + 1, **fields)  # type: ignore[arg-type]
 
     # --- a Plan in words --------------------------------------------------------------------------------------------
@@ -471,7 +480,10 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"{SERVER} cannot act: (?P<why>.+)", SpokenCluster.unable),
     (rf"{SERVER} can act again", SpokenCluster.able),
     (rf"{SERVER} (?P<what>{'|'.join(LIVES)})", SpokenCluster.live),
-    (rf"pool {NAME}(?: of at most (?P<size>\d+))?:(?P<servers>[\w .-]*)", SpokenCluster.pool),
+    (rf"pool {NAME}(?: of at most (?P<size>\d+))?(?: of category (?P<category>\w+))?:(?P<servers>[\w .-]*)", SpokenCluster.pool),
+    (rf"category {NAME}: (?P<expression>.+)", saidservers.category),
+    (rf"{SERVER} has (?P<cpus>\d+) processors", saidservers.processors),
+    (rf"modify server {SERVER} (?P<key>[A-Z_]+)=(?P<value>.*)", saidservers.say_of_server),
     (rf"type {NAME} like (?P<base>[\w.-]+)", SpokenCluster.type),
     (rf"(?P<new>new )?resource {NAME}(?: of type (?P<type>[\w.-]+))?(?: (?P<attributes>\w+=.*))?", SpokenCluster.resource),
     (rf"modify {NAME} (?P<attributes>.+)", SpokenCluster.modify),

@@ -4,7 +4,8 @@ It knows fresh groups only (nobody owns or runs anything of it), which is where 
 stories. Written without looking at `policy/eligibility.py`, so that the two can disagree.
 """
 
-from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName
+from understudy.model.categories import category_members
+from understudy.model.names import CategoryName, Incarnation, PoolName, ResourceName, ServerName
 from understudy.model.pools import membership
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.state import Life, State
@@ -33,6 +34,8 @@ def _allowed(view: View, resource: Resource, server: ServerName) -> bool:
 
 def _placed(view: View, resource: Resource, server: ServerName) -> bool:
     member, pooled = server in resource.hosting_members, _in_pool(view, resource.server_pools, server)
+    if not (resource.placement == "favored" and not resource.hosting_members) and not _of_category(view, resource, server):
+        return False
     if resource.placement == "restricted":
         return member or pooled
     if resource.placement == "favored":
@@ -40,9 +43,28 @@ def _placed(view: View, resource: Resource, server: ServerName) -> bool:
     return pooled if resource.server_pools else _in_pool(view, (PoolName("Generic"), PoolName("Free")), server)
 
 
+def _of_category(view: View, resource: Resource, server: ServerName) -> bool:
+    """Of the categories that are drawn, by what they say in words."""
+    name = CategoryName(resource.attributes.get("SERVER_CATEGORY", ""))
+    if name == "":
+        return True
+    if name not in view.categories:
+        return False
+    hardware = view.looks[server].hardware
+    cpus = None if hardware is None else hardware.cpus
+    return {
+        "": True,
+        "CPU_COUNT > 2": cpus is not None and cpus > 2,
+        "CPU_COUNT < 4": cpus is not None and cpus < 4,
+        "(NAME = ctr1) OR (CPU_COUNT > 2)": server == "ctr1" or (cpus is not None and cpus > 2),
+        "NAME != ctr1": server != "ctr1",
+        "(NAME = ctr1) OR (NAME = ctr2)": server in ("ctr1", "ctr2"),
+    }[view.categories[name].expression]
+
+
 def _in_pool(view: View, pools: tuple[PoolName, ...], server: ServerName) -> bool:
     online = [name for name, record in view.present().items() if record.life is Life.ONLINE]
-    active = membership(view.pools, online)
+    active = membership(view.pools, online, {}, category_members(view))
     return any(pool == "*" or server in active.get(pool, ()) for pool in pools)
 
 
@@ -107,7 +129,7 @@ def _score(view: View, name: ResourceName, server: ServerName) -> list[int]:
     if resource.placement == "favored" and server in resource.hosting_members:
         favoured = resource.hosting_members.index(server)
     elif resource.placement == "favored" and not resource.hosting_members and _in_pool(view, resource.server_pools, server):
-        favoured = listed
+        favoured = listed if _of_category(view, resource, server) else favoured
     burden = sum(view.resources[other].load for other in here if other in view.resources)
     assignment = view.assignments.get(name)
     last = None if assignment is None else assignment.last if assignment.owner is None else assignment.owner.server
@@ -143,7 +165,7 @@ def _is_beside(view: View, dependency: Dependency, server: ServerName) -> bool:
 def _neighbours(view: View, server: ServerName) -> set[ServerName]:
     """Servers of its pools; Generic and Free count only for a server that is in no other."""
     online = [name for name, record in view.present().items() if record.life is Life.ONLINE]
-    pools = {name: members for name, members in membership(view.pools, online).items() if server in members}
+    pools = {name: members for name, members in membership(view.pools, online, {}, category_members(view)).items() if server in members}
     own = {name: members for name, members in pools.items() if name not in ("Generic", "Free")}
     return {server, *(name for members in (own or pools).values() for name in members)}
 

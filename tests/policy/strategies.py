@@ -2,9 +2,10 @@
 
 from hypothesis import strategies as st
 
-from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import CategoryName, Incarnation, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
+from understudy.model.servers import ServerCategory, ServerHardware
 from understudy.model.state import ALIVE, Life, State, Target
 from understudy.model.view import (
     Assignment,
@@ -46,6 +47,7 @@ def resources(draw: st.DrawFn) -> dict[ResourceName, Resource]:
             "FAILOVER_DELAY": draw(st.sampled_from(("0", "0", "0", "20"))),
             "USE_STICKINESS": draw(st.sampled_from("0001")),
             "RELOCATE_BY_DEPENDENCY": draw(st.sampled_from("1110")),
+            "SERVER_CATEGORY": draw(st.sampled_from(("", "", "", "big", "north", "nobody"))),
             "START_DEPENDENCIES": draw(dependencies(["net", *names[:number]])),
         }
         definition = Definition(name=name, type=TypeName("cluster_resource"), uid=f"uid-{name}", attributes=attributes)
@@ -150,10 +152,12 @@ def views(draw: st.DrawFn) -> View:
     for server, life in newest.items():
         blind = draw(st.booleans()) and life.life in ALIVE
         looked = {name: profile.uid for name, profile in profiles.items() if not (blind and name in new)}
-        looks[server] = Look(server=server, incarnation=life.incarnation, looked=looked)
+        hardware = draw(st.sampled_from((None, ServerHardware(cpus=2), ServerHardware(cpus=4))))
+        looks[server] = Look(server=server, incarnation=life.incarnation, looked=looked, hardware=hardware)
     return View(
         incarnations=known,
-        pools={name: Pool(name=name, server_names=draw(_some_servers()), parent_pools=(PoolName("Generic"),)) for name in POOLS},
+        pools={name: draw(_pools(name)) for name in POOLS},
+        categories=draw(_categories()),
         resources=profiles,
         targets={name: draw(_targets(name)) for name in profiles if draw(st.booleans())},
         assignments=held,
@@ -161,6 +165,24 @@ def views(draw: st.DrawFn) -> View:
         looks=looks,
         requests=draw(_requests(sorted(profiles))),
     )
+
+
+@st.composite
+def _pools(draw: st.DrawFn, name: PoolName) -> Pool:
+    """Below Generic, or of the top; of any category."""
+    category = draw(st.sampled_from(("", "", "big", "north")))
+    parents = draw(st.sampled_from(((PoolName("Generic"),), (PoolName("Generic"),), ())))
+    attributes = {"SERVER_CATEGORY": category} if category else {}
+    return Pool(name=name, server_names=draw(_some_servers()), parent_pools=parents, attributes=attributes)
+
+
+@st.composite
+def _categories(draw: st.DrawFn) -> dict[CategoryName, ServerCategory]:
+    """None, mostly some; what is named may be none of them (the registry went back)."""
+    big = draw(st.sampled_from(("CPU_COUNT > 2", "CPU_COUNT < 4", "(NAME = ctr1) OR (CPU_COUNT > 2)")))
+    north = draw(st.sampled_from(("NAME != ctr1", "(NAME = ctr1) OR (NAME = ctr2)", "")))
+    found = (ServerCategory(name=CategoryName("big"), expression=big), ServerCategory(name=CategoryName("north"), expression=north))
+    return {category.name: category for category in found if draw(st.integers(0, 3))}
 
 
 def _some_servers() -> st.SearchStrategy[tuple[ServerName, ...]]:

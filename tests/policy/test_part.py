@@ -11,7 +11,7 @@ from cutting import exchange
 from policy.carried import carried_out
 from policy.strategies import views
 from policy.test_properties import LATER, memory_of
-from understudy.model.names import ResourceName, TypeName
+from understudy.model.names import Incarnation, ResourceName, ServerName, TypeName
 from understudy.model.profile import resolve
 from understudy.model.state import Life, Target
 from understudy.model.view import Assignment, Definition, Holder, IncarnationRecord, Look, Report, Request, TargetRecord, View
@@ -54,6 +54,10 @@ def successors(draw: st.DrawFn, view: View, other: View) -> View:
     if draw(st.integers(0, 5)) == 0:
         mixed |= {"incarnations": other.incarnations, "pools": other.pools}
         looks = dict(other.looks)
+    if draw(st.integers(0, 5)) == 0:
+        mixed["categories"] = other.categories
+    if draw(st.integers(0, 5)) == 0:
+        looks |= {server: replace(look, hardware=other.looks[server].hardware) for server, look in looks.items() if server in other.looks}
     return replace(view, **mixed, looks=looks)
 
 
@@ -170,6 +174,27 @@ def test_who_lost_its_server_comes_first() -> None:
     assert (down.resource,) in part.groups
     assert (len(part.groups), len(part.later)) == (10, 990)
     assert [assignment.resource for step in decide(view, LATER, Memory(), part).steps for assignment in step.assignments] == [down.resource]
+
+
+def test_who_lost_its_server_has_the_first_choice_also_where_all_are_decided_about_at_once() -> None:
+    """Of two that go by load the one that may be down is placed before the one that is new, whatever their names."""
+    view = _large(2)
+    first, second = sorted(view.resources)
+    (incarnation, record), gone = next(iter(view.incarnations.items())), Holder(server="ctr3", incarnation="i3", epoch=1)  # type: ignore[arg-type]
+    lives = {
+        incarnation: record,
+        Incarnation("i2"): replace(record, server=ServerName("ctr2"), incarnation=Incarnation("i2")),
+        gone.incarnation: replace(record, server=gone.server, incarnation=gone.incarnation, life=Life.FENCED),
+    }
+    looks = {each.server: replace(view.looks[record.server], server=each.server, incarnation=each.incarnation) for each in lives.values()}
+    down = Assignment(resource=second, epoch=1, owner=gone, holders=(gone,))
+    view = replace(view, incarnations=lives, looks=looks, assignments={second: down})
+
+    found = [_settled(view, most)[0].assignments for most in (None, 1)]
+
+    assert [{name: each.owner.server for name, each in assignments.items() if each.owner} for assignments in found] == [
+        {first: "ctr2", second: "ctr1"}
+    ] * 2
 
 
 def test_of_a_thousand_groups_only_who_has_changed_is_gone_through(monkeypatch: Any) -> None:

@@ -76,7 +76,7 @@ async def _play_all(rows: Sequence[VocabularyRow], situations: Mapping[str, Voca
 
 def everything(cluster: Cluster) -> list[object]:
     """What is registered and wanted, and where things are."""
-    kinds = ("assignment/", "report/", "incarnation/")
+    kinds = ("assignment/", "report/", "incarnation/", "category/", "server/")
     return [*intent(cluster), *(entry for kind in kinds for entry in cluster.store.read(kind)[1])]
 
 

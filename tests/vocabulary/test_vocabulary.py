@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vocabulary.entries import PREFIXES, PROGRAMS, commands, entries, options_in, title_of
+from vocabulary.entries import PREFIXES, PROGRAMS, commands, entries, options_in, parsed, title_of
 from vocabulary.rows import FOLDER, VocabularyRow, read_row, rows, rows_of, situations
 from vocabulary.stage import play
 
@@ -39,7 +39,7 @@ def test_every_row_is_about_something_that_there_is() -> None:
 
 def typed(row: VocabularyRow, of: str, needle: str) -> bool:
     """Whether a command of the row is what the entry names."""
-    title = max((title for title in commands() if f"{of} ".startswith(f"{title} ")), key=len, default="")
+    title = max((title for title in (*commands(), *parsed()) if f"{of} ".startswith(f"{title} ")), key=len, default="")
     if not title:
         return needle in "\n".join((*row.do, *row.then, *row.shows, *row.says))
     parts = [re.sub(r"^ctr\d: ", "", part.strip()) for step in (*row.do, *row.then) for part in re.split(r"&&|;|\|", step)]

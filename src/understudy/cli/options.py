@@ -13,11 +13,12 @@ LONG_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2212"
 FLAG, VALUE, VALUES, FILE = "flag", "value", "values", "file"
 CHANGING = frozenset(
     {
-        "accept-settings", "add-resource", "add-server", "add-serverpool", "add-type", "add-voter", "appvip-create", "appvip-delete",
-        "appvip-modify", "confirm-off", "delete-resource", "delete-serverpool", "delete-type", "evict-server", "file-apply", "join-server",
-        "leave-server", "modify-resource", "modify-serverpool", "modify-type", "network-add", "network-remove", "relocate-resource",
-        "relocate-server", "remove-server", "remove-voter", "replace-voter", "restart-resource", "rotate-keys", "set-log",
-        "set-resource-use", "setperm", "start-resource", "stop-resource",
+        "accept-settings", "add-category", "add-resource", "add-server", "add-serverpool", "add-type", "add-voter", "appvip-create",
+        "appvip-delete", "appvip-modify", "confirm-off", "delete-category", "delete-resource", "delete-serverpool", "delete-type",
+        "evict-server", "file-apply", "join-server", "leave-server", "modify-category", "modify-resource", "modify-server",
+        "modify-serverpool", "modify-type", "network-add", "network-remove", "relocate-resource", "relocate-server", "remove-server",
+        "remove-voter", "replace-voter", "restart-resource", "rotate-keys", "set-log", "set-resource-use", "setperm", "start-resource",
+        "stop-resource",
     }
 )  # fmt: skip
 """Verbs that take --dry-run; the daemon says which of them can be rehearsed."""

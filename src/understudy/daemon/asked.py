@@ -78,7 +78,7 @@ class AskedActions:
         environment = {**request.environment, **asked.environment}
         outcome = as_shown(await self.executor.run(replace(request, parameters=parameters, environment=environment, activity=asked.id[:8])))
         done = outcome.observed is Observed.DONE
-        text = excerpt("\n".join(_said(outcome, resource)), EVENT_BYTES)
+        text = excerpt("\n".join(said_of(outcome, f"ACTION_TIMEOUT={resource.action_timeout_s:g} s")), EVENT_BYTES)
         self.answers[resource.name] = AskedAnswer(id=asked.id, done=done, text=text)
         self.history.record(
             events.ACTION_DONE if done else events.ACTION_FAILED, resource=resource.name, on=self.me.server,
@@ -87,10 +87,10 @@ class AskedActions:
         self.reported(resource.name)
 
 
-def _said(outcome: ActionOutcome, resource: Resource) -> tuple[str, ...]:
-    """The cause first, then what was printed."""
+def said_of(outcome: ActionOutcome, within: str) -> tuple[str, ...]:
+    """The cause first, then what was printed. `within`: the time that it had, in words."""
     if outcome.timed_out:
-        return (f"it did not end within ACTION_TIMEOUT={resource.action_timeout_s:g} s", *outcome.output)
+        return (f"it did not end within {within}", *outcome.output)
     if outcome.unanswered == "halted":
         return ("it was ended, for the resource is stopped or started", *outcome.output)
     if outcome.status:

@@ -21,6 +21,7 @@ _MAPS = {
     keys.SERVER: "servers",
     keys.INCARNATION: "incarnations",
     keys.POOL: "pools",
+    keys.CATEGORY: "categories",
     keys.TYPE: "types",
     keys.RESOURCE: "definitions",
     keys.TARGET: "targets",

@@ -63,7 +63,7 @@ class GuardLink:
         self._facts = facts
         """What is kept on disk; None: nothing is."""
         self._cluster: ClusterRecord | None = None
-        self._servers: frozenset[ServerRecord] = frozenset()
+        self._servers: tuple[ServerRecord, ...] = ()
         """What the guard was sent last."""
         self._goes_by: dict[str, Any] = {}
         """What the guard answered to that: the voters that it goes by."""
@@ -203,13 +203,14 @@ class GuardLink:
 
     async def servers(self, servers: Collection[ServerRecord]) -> None:
         """See ports.Guard. To the disk first, as above; a guard of an older version goes on with those that it began with."""
-        if not servers or frozenset(servers) == self._servers:
+        ordered = tuple(sorted(servers, key=lambda each: each.server))
+        if not ordered or ordered == self._servers:
             return
         if self._facts is not None:
             await self._facts.servers(servers)
-        listed = [{"name": each.server, "addresses": each.addresses} for each in sorted(servers, key=lambda each: each.server)]
+        listed = [{"name": each.server, "addresses": each.addresses} for each in ordered]
         await self._ask({"op": "servers", "servers": listed})
-        self._servers = frozenset(servers)
+        self._servers = ordered
 
     async def keys(self, keys: tuple[bytes, ...]) -> bool:
         """See ports.Guard. A guard of an older version takes none."""
@@ -301,7 +302,7 @@ class GuardLink:
                 raise
             self._socket = connection
             self._dead = frozenset()  # a successor guard has to be informed again
-            self._cluster, self._servers = None, frozenset()
+            self._cluster, self._servers = None, ()
             self._reading = asyncio.create_task(self._read(connection), name="guard link")
             hello = {"op": "hello", "role": "daemon", "id": 0, "pid": os.getpid()}
             await asyncio.get_running_loop().sock_sendall(connection, json.dumps(hello).encode())

@@ -11,6 +11,7 @@ from typing import Any
 
 from understudy.daemon.acting import Acting
 from understudy.daemon.asked import AskedActions
+from understudy.daemon.entrypoints import EntryCall, EntryPoints
 from understudy.daemon.epochs import Epochs
 from understudy.daemon.history import History
 from understudy.daemon.looking import Looking
@@ -69,6 +70,7 @@ class Lanes:
             mirror=mirror, executor=executor, clock=clock, history=history, driver=self._driver, me=me, reported=self._reporting.mention
         )  # fmt: skip
         self._reporting.answers = self._asked.answers
+        self._entry_points = EntryPoints(mirror=mirror, executor=executor, history=history, driver=self._driver, me=me)
         self._acting = Acting(mirror=mirror, executor=executor, guard=guard, epochs=epochs, me=me, unwritten=self._reporting.unwritten)
         self._custom = ActionSlots(CUSTOM_AT_ONCE, clock)
         self._looks, self._actions = ActionSlots(LOOKS_AT_ONCE, clock), ActionSlots(ACTIONS_AT_ONCE, clock)
@@ -175,7 +177,10 @@ class Lanes:
         changed, self._seen = self._mirror.changes(self._seen), self._mirror.version
         view = self._mirror.view
         seen = replace(view, resources={}) if view.witness(self._me.server) else view
+        called = self._entry_points.see(seen)
         self._driver.see(seen, changed)
+        for call in called:
+            self._spawn(self._run_entry_point(call))
         for resource, asked in self._asked.see(seen, changed):
             self._spawn(self._run_asked(resource, asked))
 
@@ -209,6 +214,10 @@ class Lanes:
         """What operators ask for waits for its like, and holds up nothing else."""
         async with self._custom.slot():
             await self._asked.run(resource, asked)
+
+    async def _run_entry_point(self, call: EntryCall) -> None:
+        async with self._custom.slot():
+            await self._entry_points.run(call)
 
     def _record_lines(self, taken: Taken, lines: Iterable[HistoryLine]) -> None:
         name, on, activity = taken.resource.name, self._me.server, taken.activity

@@ -271,7 +271,7 @@ class Node:
         known = view.incarnations.get(incarnation)
         if known is None or known.voter_set < self._acknowledged.voter_set:
             return False
-        if not (known.forgets and known.knows_servers and known.types_anywhere and known.knows_instances):
+        if not (known.forgets and known.knows_servers and known.types_anywhere and known.knows_categories and known.knows_instances):
             return False
         return known.format == self.mirror.formats.newest and self._newest(view, known)
 
@@ -283,17 +283,20 @@ class Node:
             return False  # an incarnation that is over is not begun again, nor one of a server that was taken out
         if known is not None:  # by a daemon of another version, or by the leader before it registered again
             order = known.order if self._newest(view, known) else order
-            knows = replace(known, forgets=True, knows_servers=True, types_anywhere=True, knows_instances=True)
+            knows = replace(
+                known, forgets=True, knows_servers=True, types_anywhere=True, knows_categories=True, knows_instances=True
+            )  # fmt: skip
             again = replace(knows, format=newest, order=order, voter_set=self._acknowledged.voter_set)
             return await self._committed({keys.incarnation(incarnation): again}, view)
         record = IncarnationRecord(
             incarnation=incarnation, server=self.server, life=Life.JOINING, order=order, format=newest, forgets=True,
-            knows_servers=True, coming_up=True, types_anywhere=True, knows_instances=True, voter_set=self._acknowledged.voter_set,
+            knows_servers=True, coming_up=True, types_anywhere=True, knows_categories=True, knows_instances=True,
+            voter_set=self._acknowledged.voter_set,
         )  # fmt: skip
         # two incarnations of one server register one after the other, each on condition that it has seen the other's look: a
         # registration that arrives late must not take the same order, for the newest incarnation is the one that counts
         writes: dict[str, object] = {keys.incarnation(incarnation): record}
-        writes[keys.look(self.server)] = Look(server=self.server, incarnation=incarnation, era=view.era)
+        writes[keys.look(self.server)] = Look(server=self.server, incarnation=incarnation, era=view.era, hardware=self._hardware)
         if view.cluster is None:
             writes |= self._creation()
         elif self._acknowledged.by_the_old(view):  # whoever ends the change must have seen this incarnation: so that is a conflict

@@ -124,7 +124,7 @@ class RehearsedMirror:
             records = [(key, record) for key, record in writes.items() if not key.startswith(keys.HISTORY)]
             view, changed = entries.taken(view, view.revision + 1, records)
             names = None if names is None or changed is None else names | changed
-            if any(key.startswith((keys.INCARNATION, keys.POOL, keys.SERVER)) or key == keys.CLUSTER for key, _ in records):
+            if any(key.startswith((keys.INCARNATION, keys.POOL, keys.CATEGORY, keys.SERVER)) or key == keys.CLUSTER for key, _ in records):
                 names = None
         self.rehearsal.commanded(replace(view, unable=self.rehearsal.view.unable), names)
 

@@ -17,6 +17,7 @@ def records(edit: Edit) -> dict[str, Any]:
         **{keys.resource(name): resource for name, resource in edit.resources.items()},
         **{keys.type_(name): type_record for name, type_record in edit.types.items()},
         **{keys.pool(name): pool for name, pool in edit.pools.items()},
+        **{keys.category(name): category for name, category in edit.categories.items()},
         **{keys.target(name): target for name, target in edit.targets.items()},
         **{keys.report(name, server): None for name, server in edit.forgotten},
         **{keys.request(request.id): request for request in edit.requests},
@@ -37,6 +38,7 @@ def conditions(edit: Edit) -> tuple[str, ...]:
         *map(keys.assignment, rests.assignments),
         *map(keys.type_, rests.types),
         *map(keys.pool, rests.pools),
+        *map(keys.category, rests.categories),
     )
 
 

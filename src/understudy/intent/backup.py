@@ -15,7 +15,9 @@ from understudy.intent.facts import may_be_running
 from understudy.intent.whole import Intent
 from understudy.model import events
 from understudy.model.cardinality import highest_epoch
-from understudy.model.names import PoolName, ResourceName, TypeName, registered_name
+from understudy.model.categories import OF_HARDWARE
+from understudy.model.names import CategoryName, PoolName, ResourceName, ServerName, TypeName, registered_name
+from understudy.model.servers import ServerCategory, ServerRecord
 from understudy.model.state import Target
 from understudy.model.view import ClusterRecord, Definition, Pool, TargetRecord, TypeRecord, View
 
@@ -85,11 +87,14 @@ def new_era(view: View, backup: Backup, *, branch: int, wall: float) -> Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definitions:
-    """Types, pools and resources that are to be written, by name."""
+    """Types, categories, pools and resources that are to be written, by name."""
 
     types: Mapping[TypeName, TypeRecord] = field(default_factory=dict)
+    categories: Mapping[CategoryName, ServerCategory] = field(default_factory=dict)
     pools: Mapping[PoolName, Pool] = field(default_factory=dict)
     resources: Mapping[ResourceName, Definition] = field(default_factory=dict)
+    servers: Mapping[ServerName, ServerRecord] = field(default_factory=dict)
+    """With what operators had said of them."""
 
 
 def definitions(view: View, intent: Intent, *, overwrite: bool, uids: Mapping[ResourceName, str]) -> Definitions:
@@ -106,15 +111,31 @@ def definitions(view: View, intent: Intent, *, overwrite: bool, uids: Mapping[Re
             resources[name] = known
     return Definitions(
         types={name: stored for name, stored in intent.types.items() if wanted(view.types.get(name), stored)},
+        categories={name: stored for name, stored in intent.categories.items() if wanted(view.categories.get(name), stored)},
+        servers=_servers(view, intent, overwrite=overwrite),
         pools={name: stored for name, stored in intent.pools.items() if wanted(view.pools.get(name), stored)},
         resources=resources,
     )
+
+
+def _servers(view: View, intent: Intent, *, overwrite: bool) -> dict[ServerName, ServerRecord]:
+    """Records of servers that are there, with what operators had said of them; what a server's hardware is, it says itself."""
+    found = {}
+    for name, said in intent.attributes.items():
+        record = view.servers.get(name)
+        own = {key: value for key, value in said.items() if key not in OF_HARDWARE}
+        kept = {} if record is None else {**record.attributes, **own} if overwrite else {**own, **record.attributes}
+        if record is not None and kept != record.attributes:
+            found[name] = replace(record, attributes=kept)
+    return found
 
 
 def edits(found: Definitions, *, most: int) -> tuple[Edit, ...]:
     """Edits of at most so many records, in their order: what others are made of comes first."""
     return (
         *(Edit(types=part) for part in _parts(found.types, most)),
+        *(Edit(servers=part) for part in _parts(found.servers, most)),
+        *(Edit(categories=part) for part in _parts(found.categories, most)),
         *(Edit(pools=part) for part in _parts(found.pools, most)),
         *(Edit(resources=part, history=_defined(part)) for part in _parts(found.resources, most)),
     )

@@ -11,7 +11,9 @@ from understudy.intent.networks import networks
 from understudy.intent.refusal import Declined
 from understudy.kinds.address import network_number_of
 from understudy.model.attributes import base_name
+from understudy.model.categories import category_members
 from understudy.model.names import ServerName, nearest
+from understudy.model.pools import category_of
 from understudy.model.resource import Placement, Resource
 from understudy.model.settings import NetworkSettings, Settings
 from understudy.model.view import View
@@ -88,10 +90,14 @@ def may_ever_run(view: View, resource: Resource, server: ServerName) -> bool:
     """Whether placement could ever choose the server: a script need not be where the resource never runs."""
     if resource.local or resource.placement is not Placement.RESTRICTED:
         return True
+    categories = category_members(view)
+    if not categories.may_hold(resource.server_category, server):
+        return False
     if server in resource.hosting_members or "*" in resource.server_pools:
         return True
     pools = [view.pools[name] for name in resource.server_pools if name in view.pools]
-    return any(not pool.server_names or server in pool.server_names for pool in pools)
+    named = (pool for pool in pools if categories.may_hold(category_of(pool), server))
+    return any(not pool.server_names or server in pool.server_names for pool in named)
 
 
 def _parsed(text: str) -> IPAddress | None:

@@ -40,9 +40,12 @@ def check_contradictions(before: View, after: View, name: ResourceName, servers:
 
 
 def _same_wishes(before: Resource, after: Resource) -> bool:
-    places = (before.placement, before.hosting_members, before.server_pools) == (after.placement, after.hosting_members, after.server_pools)
-    same = (before.start, before.stop, before.type, before.cardinality) == (after.start, after.stop, after.type, after.cardinality)
-    return places and same
+    return _wishes(before) == _wishes(after)
+
+
+def _wishes(resource: Resource) -> tuple[object, ...]:
+    places = (resource.placement, resource.hosting_members, resource.server_pools, resource.server_category)
+    return (*places, resource.start, resource.stop, resource.type, resource.cardinality)
 
 
 def _check_readers(view: View, resource: Resource) -> None:
@@ -166,7 +169,8 @@ def _check_servers(view: View, name: ResourceName, members: tuple[ResourceName, 
 
 
 def _restriction(resource: Resource) -> str:
-    named = {"SERVER_POOLS": resource.server_pools, "HOSTING_MEMBERS": resource.hosting_members}
+    category = () if resource.server_category is None else (resource.server_category,)
+    named = {"SERVER_POOLS": resource.server_pools, "HOSTING_MEMBERS": resource.hosting_members, "SERVER_CATEGORY": category}
     return ", ".join(f"{key}={' '.join(value)}" for key, value in named.items() if value)
 
 

@@ -6,8 +6,8 @@ Made by the modules of this package. `daemon/written.py` knows under which keys 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName
-from understudy.model.servers import ServerRecord
+from understudy.model.names import CategoryName, Incarnation, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.servers import ServerCategory, ServerRecord
 from understudy.model.view import ClusterRecord, Definition, IncarnationRecord, Pool, Request, TargetRecord, TypeRecord
 
 
@@ -20,6 +20,7 @@ class Rests:
     assignments: tuple[ResourceName, ...] = ()
     types: tuple[TypeName, ...] = ()
     pools: tuple[PoolName, ...] = ()
+    categories: tuple[CategoryName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Edit:
     resources: Mapping[ResourceName, Definition | None] = field(default_factory=dict)
     types: Mapping[TypeName, TypeRecord | None] = field(default_factory=dict)
     pools: Mapping[PoolName, Pool | None] = field(default_factory=dict)
+    categories: Mapping[CategoryName, ServerCategory | None] = field(default_factory=dict)
     targets: Mapping[ResourceName, TargetRecord | None] = field(default_factory=dict)
     requests: tuple[Request, ...] = ()
     incarnations: tuple[IncarnationRecord, ...] = ()
@@ -56,5 +58,5 @@ class Edit:
     @property
     def empty(self) -> bool:
         """Whether nothing is to be written."""
-        intent = (self.resources, self.types, self.pools, self.targets, self.requests)
+        intent = (self.resources, self.types, self.pools, self.categories, self.targets, self.requests)
         return not any((*intent, self.incarnations, self.cluster, self.servers, self.gone, self.looks, self.forgotten))

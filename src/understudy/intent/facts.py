@@ -28,7 +28,7 @@ from understudy.policy.instances import instances as instances
 
 def registered(view: View) -> Registered:
     """What new definitions are checked against."""
-    return Registered(resources=view.resources, types=view.types, pools=view.pools)
+    return Registered(resources=view.resources, types=view.types, pools=view.pools, categories=view.categories)
 
 
 def servers(view: View, settings: Settings) -> tuple[ServerName, ...]:

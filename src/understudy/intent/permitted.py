@@ -5,7 +5,7 @@ The rules are those of the page `docs/guide/rights.md`; root is never asked.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from understudy.intent.edit import Edit
 from understudy.intent.facts import registered
@@ -15,18 +15,18 @@ from understudy.model.attributes import ATTRIBUTES, acl_owner, base_name
 from understudy.model.dependencies import Registered, targets
 from understudy.model.maps import with_changes
 from understudy.model.messages import line
-from understudy.model.names import PoolName, ResourceName, TypeName
+from understudy.model.names import CategoryName, PoolName, ResourceName, TypeName
 from understudy.model.pools import FREE, GENERIC
 from understudy.model.profile import resolve
 from understudy.model.resource import Placement, Resource
 from understudy.model.types import CLUSTER, find, is_a
-from understudy.model.view import Definition, Pool, TypeRecord, View
+from understudy.model.view import Definition, Pool, ServerCategory, TypeRecord, View
 
 OPEN_ACL = "owner:root:rwx,pgrp:root:r-x,other::r-x"
 """Of the type that everybody may use: there the right on the server pool counts."""
-BY_OWNER = frozenset({"ACTION_SCRIPT", "ACTIONS", "AGENT_FILENAME", "NLS_LANG", "TYPE_VERSION"})
+BY_OWNER = frozenset({"ACTION_SCRIPT", "ACTIONS", "AGENT_FILENAME", "ENTRY_POINTS", "NLS_LANG", "TYPE_VERSION"})
 """Of the attributes that every type has, those by which actions do one thing or another; those that a type adds are all such."""
-_BY_LISTS = frozenset({"resources", "types", "pools", "targets", "requests", "forgotten", "rests", "history"})
+_BY_LISTS = frozenset({"resources", "types", "pools", "categories", "targets", "requests", "forgotten", "rests", "history"})
 """Parts of an edit that access lists are about, or that come with those; whatever else there is, or will be, is root's."""
 MOST_NAMED = 20
 """Refusals that are shown."""
@@ -79,6 +79,8 @@ def refusals(view: View, edit: Edit, who: Identity) -> tuple[Refusal, ...]:
         found += _on_type(asked, type_name, record)
     for pool_name, pool in edit.pools.items():
         found += _on_pool(asked, pool_name, pool)
+    for category_name, category in edit.categories.items():
+        found += _on_category(asked, category_name, category)
     return tuple(dict.fromkeys(found))
 
 
@@ -164,7 +166,7 @@ def pools_of(resource: Resource) -> frozenset[PoolName]:
 def _on_dependencies(asked: _Asked, before: Resource | None, after: Resource) -> Iterator[Refusal]:
     """`x` on each resource that it comes to depend on: it may start that with itself, move it, or keep it from starting."""
     known = registered(asked.view)
-    known = Registered(resources=with_changes(known.resources, {after.name: after}), types=asked.types, pools=known.pools)
+    known = replace(known, resources=with_changes(known.resources, {after.name: after}), types=asked.types)
     earlier = frozenset() if before is None else _named(before, known)
     for name in sorted(_named(after, known) - earlier - {after.name}):
         yield from _on_resource(asked.view, name, asked.who, Right.EXECUTE, code=2566)
@@ -229,6 +231,26 @@ def _on_pool(asked: _Asked, name: PoolName, pool: Pool | None) -> Iterator[Refus
         yield Refusal(code=20328, names=("the owner", name, "an owner is given by root"))
     for parent in sorted(set(pool.parent_pools) - set(before.parent_pools)):
         yield from _on_named(asked, "server pool", parent, acl_of_pool(asked.view, parent), Right.EXECUTE)
+
+
+# --- server categories ------------------------------------------------------------------------------------------------
+
+
+def acl_of_category(view: View, name: CategoryName) -> str:
+    """Its access list. The built-in one has that of whatever has none."""
+    category = view.categories.get(name)
+    return ("" if category is None else category.acl) or BUILT_IN_ACL
+
+
+def _on_category(asked: _Asked, name: CategoryName, category: ServerCategory | None) -> Iterator[Refusal]:
+    """Whoever may change one may move what names it, as with a server pool; only root makes one."""
+    if name not in asked.view.categories:
+        yield Refusal(code=20064, names=(asked.who.user,))
+        return
+    acl = acl_of_category(asked.view, name)
+    yield from _on_named(asked, "server category", name, acl, Right.WRITE)
+    if category is not None and acl_owner(acl) != acl_owner(category.acl or BUILT_IN_ACL):
+        yield Refusal(code=20328, names=("the owner", name, "an owner is given by root"))
 
 
 def _on_named(asked: _Asked, kind: str, name: str, acl: str, right: Right) -> Iterator[Refusal]:

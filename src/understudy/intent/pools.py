@@ -11,7 +11,7 @@ from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
 from understudy.model import events
 from understudy.model.names import PoolName
-from understudy.model.pools import BUILT_IN, attributes_of, build, validate
+from understudy.model.pools import BUILT_IN, attributes_of, build, category_of, validate
 from understudy.model.view import Pool, View
 
 BUILT_IN_ACL = "owner:root:rwx,pgrp:root:r-x,other::r--"
@@ -22,10 +22,10 @@ def define(view: View, name: PoolName, given: Mapping[str, str], operator: Opera
     pool = build(name, {"ACL": BUILT_IN_ACL, **given})
     if name in view.pools or name in BUILT_IN:
         raise Declined(20022, name)
-    validate(pool, view.pools)
+    validate(pool, view.pools, view.categories)
     if not force:
         check_servers(servers(view, operator.settings), {}, given)
-    edit = Edit(pools={name: pool}, rests=_parents(view, pool), history=(_entry(events.DEFINED, name),))
+    edit = Edit(pools={name: pool}, rests=_rests(view, pool), history=(_entry(events.DEFINED, name),))
     return Draft(edit=edit, after=replace(view, pools={**view.pools, name: pool}))
 
 
@@ -33,13 +33,13 @@ def modify(view: View, name: PoolName, given: Mapping[str, str], operator: Opera
     """What changes a pool; nothing if nothing differs. BadInput says why not."""
     before = _find(view, name, "changed")
     pool = build(name, {**attributes_of(before), **given})
-    validate(pool, view.pools)
+    validate(pool, view.pools, view.categories)
     if not force:
         check_servers(servers(view, operator.settings), attributes_of(before), given)
     if pool == before:
         return Draft(edit=Edit(), after=view)
     different = (key for key, value in attributes_of(pool).items() if value != attributes_of(before)[key])
-    edit = Edit(pools={name: pool}, rests=_parents(view, pool), history=(_entry(events.CHANGED, name, ", ".join(different)),))
+    edit = Edit(pools={name: pool}, rests=_rests(view, pool), history=(_entry(events.CHANGED, name, ", ".join(different)),))
     return Draft(edit=edit, after=replace(view, pools={**view.pools, name: pool}))
 
 
@@ -63,8 +63,12 @@ def _find(view: View, name: PoolName, what: str) -> Pool:
     return view.pools[name]
 
 
-def _parents(view: View, pool: Pool) -> Rests:
-    return Rests(pools=tuple(name for name in pool.parent_pools if name in view.pools and name != pool.name))
+def _rests(view: View, pool: Pool) -> Rests:
+    category = category_of(pool)
+    return Rests(
+        pools=tuple(name for name in pool.parent_pools if name in view.pools and name != pool.name),
+        categories=() if category is None else (category,),
+    )
 
 
 def _entry(kind: str, name: PoolName, attributes: str = "") -> HistoryEntry:

@@ -71,6 +71,7 @@ def rests_of(view: View, resource: Resource) -> Rests:
         resources=tuple(name for name in sorted(reach(resource, after)) if name != resource.name and name in view.resources),
         types=tuple(record.name for record in descent(resource.type, view.types) if not is_built_in(record.name)),
         pools=tuple(PoolName(name) for name in resource.server_pools if PoolName(name) in view.pools),
+        categories=() if resource.server_category is None else (resource.server_category,),
     )
 
 

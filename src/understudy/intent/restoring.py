@@ -14,7 +14,8 @@ from understudy.intent.change import impact_lines
 from understudy.intent.checks import check_groups
 from understudy.intent.contradictions import check_instances
 from understudy.intent.facts import may_be_running, registered, running_on
-from understudy.model import pools
+from understudy.intent.whole import Intent
+from understudy.model import categories, pools
 from understudy.model.messages import words
 from understudy.model.names import ResourceName
 from understudy.model.profile import resolve, restarts, validate
@@ -39,7 +40,7 @@ class RestoreRow:
 
     step: RestoreStep
     what: str
-    """`server pool`, `resource type`, `resource` or `TARGET`."""
+    """`server pool`, `server category`, `server`, `resource type`, `resource` or `TARGET`."""
     name: str
     text: str = ""
 
@@ -50,6 +51,8 @@ def after_of(view: View, found: Definitions) -> View:
         view,
         types={**view.types, **found.types},
         pools={**view.pools, **found.pools},
+        categories={**view.categories, **found.categories},
+        servers={**view.servers, **found.servers},
         definitions={**view.definitions, **found.resources},
     )
     return replace(after, resources={**view.resources, **_resolved(after, found)})
@@ -73,9 +76,14 @@ def troubles(view: View, after: View, found: Definitions) -> tuple[str, ...]:
 
 
 def _troubles(view: View, after: View, found: Definitions) -> Iterator[str]:
+    for category in found.categories.values():
+        try:
+            categories.build(category.name, categories.attributes_of(category))
+        except BadInput as error:
+            yield f"server category '{category.name}': {error}"
     for pool in found.pools.values():
         try:
-            pools.validate(pool, after.pools)
+            pools.validate(pool, after.pools, after.categories)
         except BadInput as error:
             yield f"server pool '{pool.name}': {error}"
     for name, definition in found.resources.items():
@@ -114,6 +122,8 @@ def rows(view: View, backup: Backup, found: Definitions, written: Mapping[Resour
     intent = backup.intent
     return (
         *_of_records("resource type", view.types, intent.types, found.types),
+        *_of_records("server category", view.categories, intent.categories, found.categories),
+        *_of_servers(view, intent, found),
         *_of_records("server pool", view.pools, intent.pools, found.pools),
         *_of_records("resource", view.definitions, intent.definitions, found.resources),
         *_of_targets(view, backup, written),
@@ -129,6 +139,19 @@ def _of_records(what: str, here: Mapping[Any, object], there: Mapping[Any, objec
         elif different := ", ".join(_differing(here[name], there[name])):
             step = RestoreStep.SET_BACK if name in found else RestoreStep.KEEP
             yield RestoreRow(step=step, what=what, name=name, text=different)
+
+
+def _of_servers(view: View, intent: Intent, found: Definitions) -> Iterator[RestoreRow]:
+    """What operators had said of servers that are there."""
+    for name, said in sorted(intent.attributes.items()):
+        record = view.servers.get(name)
+        for key, value in sorted(said.items()) if record is not None else ():
+            mine = record.attributes.get(key, "") if record is not None else ""
+            if key in categories.OF_HARDWARE or mine == value:
+                continue
+            taken = name in found.servers and found.servers[name].attributes.get(key) == value
+            step = RestoreStep.KEEP if not taken else RestoreStep.SET_BACK if mine else RestoreStep.ADD
+            yield RestoreRow(step=step, what="server", name=name, text=f"{key} {_said(mine)}, {value} in the backup")
 
 
 def _differing(here: object, there: object) -> Iterable[str]:

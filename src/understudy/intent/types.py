@@ -16,6 +16,7 @@ from understudy.model.attributes import ATTRIBUTES, READ_ONLY, check_only
 from understudy.model.messages import words
 from understudy.model.names import TypeName
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
+from understudy.model.pools import check_category
 from understudy.model.profile import check_name, check_type, resolve, restarts, validate
 from understudy.model.resource import Resource
 from understudy.model.types import CLUSTER, LOCAL, defaults, descent, find, is_a, is_built_in
@@ -141,6 +142,7 @@ def check_named(view: View, operator: Operator, before: Mapping[str, str], given
     for pool in given.get("SERVER_POOLS", "").split():
         if pool != "*" and pool not in view.pools and pool not in BUILT_IN_POOLS:
             raise Declined(20021, pool)
+    check_category(given.get("SERVER_CATEGORY", ""), view.categories)
 
 
 def _entry(kind: str, name: TypeName, attributes: str = "") -> HistoryEntry:

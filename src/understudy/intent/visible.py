@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from understudy.intent.permitted import acl_of_pool, acl_of_type
+from understudy.intent.permitted import acl_of_category, acl_of_pool, acl_of_type
 from understudy.intent.rights import Identity, Right, may
-from understudy.model.names import PoolName, ResourceName, TypeName, registered_name
+from understudy.model.names import CategoryName, PoolName, ResourceName, TypeName, registered_name
 from understudy.model.view import Look, View
 
 V = TypeVar("V")
@@ -63,17 +63,23 @@ def pool_shown(view: View, name: PoolName, who: Identity) -> bool:
     return may(acl_of_pool(view, name), who, Right.READ)
 
 
+def category_shown(view: View, name: CategoryName, who: Identity) -> bool:
+    """Whether a server category may be seen."""
+    return may(acl_of_category(view, name), who, Right.READ)
+
+
 def type_shown(view: View, name: TypeName, who: Identity) -> bool:
     """Whether a resource type may be seen."""
     return may(acl_of_type(view, name), who, Right.READ)
 
 
 def definitions_shown(view: View, who: Identity) -> View:
-    """Without the server pools and types that may not be seen: for whoever gets all there is. Nothing may be decided on it."""
+    """Without the server pools, categories and types that may not be seen: for whoever gets all there is. Nothing may be decided on it."""
     if who.root:
         return view
     return replace(
         view,
         pools={name: pool for name, pool in view.pools.items() if pool_shown(view, name, who)},
+        categories={name: category for name, category in view.categories.items() if category_shown(view, name, who)},
         types={name: record for name, record in view.types.items() if type_shown(view, name, who)},
     )

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from understudy.errors import BadInput
-from understudy.model import pools
+from understudy.model import categories, pools
 from understudy.model.dependencies import Registered
 from understudy.model.limits import derive
-from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import CategoryName, PoolName, ResourceName, ServerName, TypeName
 from understudy.model.profile import validate
 from understudy.model.resource import Resource
 from understudy.model.settings import VOTER_COUNTS
-from understudy.model.view import ClusterRecord, Definition, Pool, TargetRecord, TypeRecord
+from understudy.model.view import ClusterRecord, Definition, Pool, ServerCategory, TargetRecord, TypeRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Intent:
     """Every server, by name."""
     cluster: ClusterRecord
     pools: Mapping[PoolName, Pool] = field(default_factory=dict)
+    categories: Mapping[CategoryName, ServerCategory] = field(default_factory=dict)
     types: Mapping[TypeName, TypeRecord] = field(default_factory=dict)
     definitions: Mapping[ResourceName, Definition] = field(default_factory=dict)
     targets: Mapping[ResourceName, TargetRecord] = field(default_factory=dict)
@@ -35,6 +36,8 @@ class Intent:
     """The slowest start of each that the history knows."""
     witnesses: tuple[ServerName, ...] = ()
     """Servers that only vote."""
+    attributes: Mapping[ServerName, Mapping[str, str]] = field(default_factory=dict)
+    """What servers are, as far as categories may ask: memory and processors as they said, and what operators have said of them."""
     registry_on: ServerName | None = None
     """The server that the registry is on; None: on none of them, as it should be."""
 
@@ -52,6 +55,7 @@ def check(intent: Intent) -> None:
         "a witness": intent.witnesses,
         "registry_on": (intent.registry_on,),
         "runs_on": tuple(intent.runs_on.values()),
+        "attributes": tuple(intent.attributes),
     }
     for what, servers in named.items():
         for server in servers:
@@ -65,13 +69,18 @@ def check(intent: Intent) -> None:
 
 def _check_definitions(intent: Intent) -> None:
     resources: dict[ResourceName, Resource] = {}
+    for category in intent.categories.values():
+        try:
+            categories.build(category.name, categories.attributes_of(category))
+        except BadInput as error:
+            raise BadInput(f"server category {category.name}: {error} Correct the file.") from None
     for pool in intent.pools.values():
         try:
-            pools.validate(pool, intent.pools)
+            pools.validate(pool, intent.pools, intent.categories)
         except BadInput as error:
             raise BadInput(f"server pool {pool.name}: {error} Correct the file.") from None
     for definition in intent.definitions.values():
-        known = Registered(resources=resources, types=intent.types, pools=intent.pools)
+        known = Registered(resources=resources, types=intent.types, pools=intent.pools, categories=intent.categories)
         try:
             resources[definition.name] = validate(definition, known, force=True, kept=definition.attributes)
         except BadInput as error:

@@ -25,6 +25,7 @@ from understudy.lane.steps import Charge, Check, Clean, Climb, LaneAction, LaneS
 from understudy.lane.table import happened
 from understudy.model.actions import ActionOutcome
 from understudy.model.cardinality import seen_from
+from understudy.model.categories import category_members
 from understudy.model.failures import counted_after
 from understudy.model.namers import Trait, with_trait
 from understudy.model.names import Incarnation, ResourceName, ServerName, registered_name
@@ -431,7 +432,7 @@ class Driver:
 def _alike_for_lanes(before: View, view: View) -> bool:
     """Whether the two differ in nothing that all lanes go by."""
     same = before.incarnations is view.incarnations and before.types is view.types and before.servers is view.servers
-    same = same and before.pools is view.pools
+    same = same and before.pools is view.pools and category_members(before) is category_members(view)
     return same and before.set_back == view.set_back and before.era == view.era
 
 

@@ -207,6 +207,51 @@ def dependents_not_off(here: Here, resource: Resource) -> tuple[ResourceName, ..
     )
 
 
+def stop_before(here: Here, resource: Resource) -> tuple[ResourceName, ...]:
+    """Those, and who depends on it from any server, or by its type, and stops by command as well: what `crsctl stop -f` stops keeps its
+    order. Nobody is waited for who stops only when this one has, who cannot be stopped, or whose server cannot act."""
+    near = dependents_not_off(here, resource)
+    names = (name for name in sorted(who_names(here.view, resource)) if name not in near)
+    return (*near, *(name for name in names if any(_is_stopped_at(here, name, server) for server in _places(here, name, resource))))
+
+
+def _places(here: Here, name: ResourceName, resource: Resource) -> tuple[ServerName, ...]:
+    """The servers on which it depends on this resource (hard) without being on its server, or by its type."""
+    other = here.view.resources[name]
+    ways = [
+        dependency
+        for dependency in (*other.start, *other.stop)
+        if dependency.kind is DependencyKind.HARD and "shutdown" not in dependency.modifiers
+        if resource.name in meant(here.view, dependency)
+    ]
+    if any("global" in dependency.modifiers for dependency in ways):
+        return tuple(here.view.present())
+    return (here.server,) if any(dependency.is_type for dependency in ways) else ()
+
+
+def _is_stopped_at(here: Here, name: ResourceName, server: ServerName) -> bool:
+    """Whether it runs there still, and is to stop because its TARGET says so."""
+    view = here.view
+    if view.target_on(name, server) is Target.ONLINE:
+        return False
+    if server == here.server:
+        local = here.locals.get(name)
+        return local is not None and local.state in _RUNNING and (view.resources[name].local or is_mine(here, name))
+    report = view.report(name, server)
+    if report is None or report.incarnation in view.unable or report.state not in _RUNNING:
+        return False
+    return view.resources[name].local or _holds(view, name, report.incarnation)
+
+
+def _holds(view: View, name: ResourceName, incarnation: Incarnation) -> bool:
+    """What its server does not hold was found running, and is left alone."""
+    assignment = view.assignments.get(name)
+    return assignment is not None and any(holder.incarnation == incarnation for holder in assignment.holders)
+
+
+_RUNNING = (State.ONLINE, State.INTERMEDIATE)
+
+
 def _stops_before(here: Here, local: Local, name: ResourceName) -> bool:
     resource = here.view.resources[local.resource]
     on_it = [dependency for dependency in resource.stop if dependency.entity == name and dependency.same_server]
@@ -246,8 +291,7 @@ def who_names(view: View, resource: Resource) -> frozenset[ResourceName]:
 
 def is_mine(here: Here, name: ResourceName) -> bool:
     """Whether this incarnation is a holder of it: then it is for this server to run it, or to let it go."""
-    assignment = here.view.assignments.get(name)
-    return assignment is not None and any(holder.incarnation == here.incarnation for holder in assignment.holders)
+    return _holds(here.view, name, here.incarnation)
 
 
 def wanted_here(here: Here, resource: Resource) -> bool:

@@ -16,6 +16,7 @@ from understudy.lane.neighbours import (
     is_mine,
     is_unavailable,
     missing_to_start,
+    stop_before,
     wanted_here,
 )
 from understudy.lane.phases import Climbing, Down, Rung, Starting, Stuck, Unseen
@@ -97,7 +98,7 @@ def _watch(here: Here, resource: Resource, local: Local) -> LaneStep:
 
 def _stop_after_dependents(here: Here, resource: Resource, local: Local, rung: Rung) -> LaneStep:
     """While it waits for them it is still looked at when asked for: they may be waiting to know whether it is to blame."""
-    dependents = dependents_not_off(here, resource)
+    dependents = stop_before(here, resource)
     if not dependents:
         return Climb(rung)
     return Check() if local.alarmed else Wait(WaitsFor.DEPENDENTS_STOP_FIRST, dependents)
@@ -180,7 +181,7 @@ def _local_resource(here: Here, resource: Resource, local: Local) -> LaneStep:
         case Down() as phase:
             return _bring_up_instance(here, resource, local, phase) if wanted else _leave_down(here, resource, local, phase)
         case _ if not wanted:
-            first = () if dependents_not_off(here, resource) else stops_first(here, resource)
+            first = () if stop_before(here, resource) else stops_first(here, resource)
             return Wait(WaitsFor.OTHER_SERVERS_FIRST, servers=first) if first else _stop_after_dependents(here, resource, local, Rung.STOP)
         case _:
             return Check() if local.alarmed or local.check_due <= here.now else Wait(WaitsFor.RUNNING, until=local.check_due)

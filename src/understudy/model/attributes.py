@@ -26,7 +26,7 @@ LONGEST_SHOWN = 200
 POOL_SIZE_WORD = "%CRS_SERVER_POOL_SIZE%"
 """A value of CARDINALITY."""
 HUB_CATEGORY = "ora.hub.category"
-"""The one category of servers there is: all are in it."""
+"""The category of servers that every cluster has: all are of it."""
 
 
 class AttributeKind(Enum):
@@ -122,9 +122,10 @@ _ALL = (
     _seconds("CHECK_TIMEOUT", 0),
     _seconds("CLEAN_TIMEOUT", 60, 1),
     _number("DEGREE", 1, 1, 1),
-    _only(_seconds("DELETE_TIMEOUT", 60), "no action is run when a resource is deleted: its stop, or its clean, comes before that"),
+    _seconds("DELETE_TIMEOUT", 60, 1),
     _text("DESCRIPTION"),
     _flag("ENABLED", "1"),
+    Attribute(name="ENTRY_POINTS", kind=AttributeKind.NAMES),
     _cluster_only(_seconds("FAILOVER_DELAY", 0)),
     _seconds("FAILURE_INTERVAL", 0),
     _number("FAILURE_THRESHOLD", 0, 0, 20),
@@ -133,10 +134,7 @@ _ALL = (
     _seconds("INTERMEDIATE_TIMEOUT", 0),
     _number("LOAD", 1, 1, 1_000_000),
     _only(_number("LOGGING_LEVEL", 1, 0, 5), "what actions do and print is always logged, with what it is part of: docs/guide/logs.md"),
-    _only(
-        _seconds("MODIFY_TIMEOUT", 60),
-        "no action is run when a resource is modified: its next action finds the new values in its environment",
-    ),
+    _seconds("MODIFY_TIMEOUT", 60, 1),
     # What a lapse unmounts by force: so not of a local resource, which needs no lease.
     _cluster_only(Attribute(name="MOUNT_POINT", kind=AttributeKind.PATH, effect=Effect.RESTART)),
     # Likewise: a lapse sets down every link in them.
@@ -147,7 +145,7 @@ _ALL = (
     _cluster_only(_flag("RELOCATE_BY_DEPENDENCY", "1")),
     _number("RESTART_ATTEMPTS", 1, 0, 1_000),
     _seconds("SCRIPT_TIMEOUT", 60, 1),
-    _choice("SERVER_CATEGORY", "", "", HUB_CATEGORY),
+    _text("SERVER_CATEGORY"),
     Attribute(name="SERVER_POOLS", kind=AttributeKind.NAMES, cluster="", local="*"),
     _number("START_CONCURRENCY", 0),
     Attribute(name="START_DEPENDENCIES", kind=AttributeKind.DEPENDENCIES),

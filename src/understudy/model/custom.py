@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 _NAME = re.compile(r"[A-Za-z0-9]{1,32}")
 _WHO = re.compile(r'(user|group):"?([^",\s:]+)"?')
+ENTRY_POINTS = ("delete", "modify")
+"""What a script may be called with besides, when its resource is deleted or modified."""
 OF_THE_CLUSTER = frozenset({"start", "stop", "check", "clean", "abort"})
 
 
@@ -40,6 +42,11 @@ def custom_actions(text: str) -> dict[str, CustomAction]:
         users, groups = (frozenset(other for sort, other in named if sort == wanted) for wanted in ("user", "group"))
         found[name] = CustomAction(name=name, users=users, groups=groups)
     return found
+
+
+def entry_points(text: str) -> frozenset[str]:
+    """What ENTRY_POINTS names. Words that this version does not know are passed over."""
+    return frozenset(text.split()).intersection(ENTRY_POINTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from typing import Literal
 from understudy.errors import BadDependency
 from understudy.model.attributes import cut
 from understudy.model.messages import words
-from understudy.model.names import PoolName, ResourceName, TypeName
+from understudy.model.names import CategoryName, PoolName, ResourceName, TypeName
 from understudy.model.resource import Dependency, DependencyKind, Resource
 from understudy.model.types import find, is_a
-from understudy.model.view import Pool, TypeRecord
+from understudy.model.view import Pool, ServerCategory, TypeRecord
 
 Which = Literal["START_DEPENDENCIES", "STOP_DEPENDENCIES"]
 
@@ -63,6 +63,7 @@ class Registered:
     resources: Mapping[ResourceName, Resource] = field(default_factory=dict)
     types: Mapping[TypeName, TypeRecord] = field(default_factory=dict)
     pools: Mapping[PoolName, Pool] = field(default_factory=dict)
+    categories: Mapping[CategoryName, ServerCategory] = field(default_factory=dict)
 
 
 def parse(text: str, which: Which, owner: str) -> tuple[Dependency, ...]:

@@ -93,7 +93,7 @@ WORDS: dict[int, str] = {
     20520: "There is no message '{}': numbers look like CRS-2549 or UND-0026.",
     20560: "The attribute '{}' is not valid: {}.",
     # --- ours: what does not exist, exists already, or is in the way
-    20561: "Could not find server category '{}': the only one is ora.hub.category, in which all servers are.",
+    20561: "Could not find server category '{}'.",
     20021: "Could not find server pool '{}'.",
     20022: "A server pool with the name '{}' is already registered",
     20023: "Could not find resource type '{}'.",
@@ -333,6 +333,12 @@ WORDS: dict[int, str] = {
     "first, or let the type be the last.",
     20582: "'{}' gave way to {}, and no server may run it now: {}. Its TARGET stays ONLINE: it starts again when a server may run it.",
     # --- ours: what would happen
+    20780: "understudyd of {} is of a version that does not know server categories and attributes of servers: upgrade it first.",
+    20781: "The attribute '{}' is not supported for a server category.",
+    20782: "What is said of server '{}' would have {} bytes in all, {} are allowed.",
+    20783: "A server category with the name '{}' is already registered",
+    20784: "Server category '{}' cannot be {} because it is built in.",
+    20785: "Server category '{}' cannot be deleted because {} names it.",
     20620: "Nothing was changed: this was a dry run. The command itself would end with exit status {}.",
     20621: "There is no dry run of '{}': {}. Nothing was changed.",
     20622: "{} more actions are about resources that you may not see.",

@@ -8,6 +8,8 @@ from typing import NewType
 ServerName = NewType("ServerName", str)
 PoolName = NewType("PoolName", str)
 TypeName = NewType("TypeName", str)
+CategoryName = NewType("CategoryName", str)
+"""Of a category of servers."""
 ResourceName = NewType("ResourceName", str)
 """For a local resource the instance on one server is named by (resource, server)."""
 _NUMBER = "@"
@@ -47,7 +49,7 @@ _SEEN = ("L", "M", "N")
 
 
 def name_trouble(name: str) -> str:
-    """Why an operator may not choose this name for a resource, a type or a server pool, in words; empty: he may.
+    """Why an operator may not choose this name for a resource, a type, a server pool or a server category, in words; empty: he may.
 
     Nothing that a shell, a filter, a dependency or a path would read as something else, or that nobody can see on a terminal.
     """

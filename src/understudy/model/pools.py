@@ -4,14 +4,15 @@ Called by policy (membership) and the verbs. It never moves a resource; it only 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from understudy.errors import BadAttribute
-from understudy.model.attributes import HUB_CATEGORY, Attribute, AttributeKind, check_value
+from understudy.model.attributes import Attribute, AttributeKind, check_value
+from understudy.model.categories import HUB, NO_CATEGORIES, CategoryMembers, narrowing
 from understudy.model.messages import words
-from understudy.model.names import PoolName, ServerName, name_trouble
-from understudy.model.servers import ServerRecord
+from understudy.model.names import CategoryName, PoolName, ServerName, name_trouble
+from understudy.model.servers import ServerCategory, ServerRecord
 from understudy.model.view import Pool
 
 GENERIC = PoolName("Generic")
@@ -27,7 +28,7 @@ ATTRIBUTES: dict[str, Attribute] = {
         Attribute(name="MAX_SIZE", kind=AttributeKind.INTEGER, cluster="-1", lowest=-1, highest=100_000),
         Attribute(name="MIN_SIZE", kind=AttributeKind.INTEGER, cluster="0", highest=100_000),
         Attribute(name="PARENT_POOLS", kind=AttributeKind.NAMES),
-        Attribute(name="SERVER_CATEGORY", kind=AttributeKind.CHOICE, choices=("", HUB_CATEGORY)),
+        Attribute(name="SERVER_CATEGORY"),
         Attribute(name="SERVER_NAMES", kind=AttributeKind.NAMES),
     )
 }
@@ -71,8 +72,20 @@ def attributes_of(pool: Pool) -> dict[str, str]:
     return {key: texts.get(key, pool.attributes.get(key, "")) for key in ORDER}
 
 
-def validate(pool: Pool, pools: Mapping[PoolName, Pool]) -> None:
+def category_of(pool: Pool) -> CategoryName | None:
+    """The category of which its servers must be; None: it may have any."""
+    return narrowing(pool.attributes.get("SERVER_CATEGORY", ""))
+
+
+def check_category(name: str, categories: Mapping[CategoryName, ServerCategory]) -> None:
+    """A category that is named must be registered. BadAttribute (UND-0561)."""
+    if name not in ("", HUB) and name not in categories:
+        raise BadAttribute(words(20561, name), code=20561)
+
+
+def validate(pool: Pool, pools: Mapping[PoolName, Pool], categories: Mapping[CategoryName, ServerCategory] = MappingProxyType({})) -> None:
     """What the pool names must exist, and no pool is its own ancestor."""
+    check_category(pool.attributes.get("SERVER_CATEGORY", ""), categories)
     if trouble := name_trouble(pool.name):
         raise BadAttribute(words(20007, pool.name, trouble), code=20007)
     for parent in pool.parent_pools:
@@ -96,22 +109,41 @@ def validate(pool: Pool, pools: Mapping[PoolName, Pool]) -> None:
 
 
 def membership(
-    pools: Mapping[PoolName, Pool], online: Iterable[ServerName], records: Mapping[ServerName, ServerRecord] = MappingProxyType({})
+    pools: Mapping[PoolName, Pool],
+    online: Iterable[ServerName],
+    records: Mapping[ServerName, ServerRecord] = MappingProxyType({}),
+    categories: CategoryMembers = NO_CATEGORIES,
 ) -> dict[PoolName, tuple[ServerName, ...]]:
     """ACTIVE_SERVERS of every pool, Generic and Free included, for the servers that are online. `records`: where operators want them, and
-    which of them are not used: these are in Free."""
+    which of them are not used: these are in Free. `categories`: who is of which; a pool with another one has only such servers."""
     servers = tuple(sorted(set(online)))
     used = tuple(server for server in servers if server not in records or records[server].used)
     generic = _generic(pools, used)
     rest = tuple(server for server in used if server not in generic)
-    members = _top_level(pools, rest, {server: records[server].pool for server in rest if server in records})
+    offers = _offers(pools, categories)
+    members = _top_level(pools, rest, {server: records[server].pool for server in rest if server in records}, offers)
     members[GENERIC] = generic
     taken = {server for active in members.values() for server in active}
     members[FREE] = tuple(server for server in servers if server not in taken)
     for name in sorted(pools):
-        _sub_pool(name, pools, members)
+        _sub_pool(name, pools, members, offers)
     _keep_apart(pools, members)
     return {name: members[name] for name in sorted(members)}
+
+
+_Offers = Callable[[Pool, Iterable[ServerName]], tuple[ServerName, ...]]
+"""Of some servers those that a pool may have, in its order."""
+
+
+def _offers(pools: Mapping[PoolName, Pool], categories: CategoryMembers) -> _Offers:
+    of = {name: category for name, pool in pools.items() if (category := category_of(pool)) is not None}
+
+    def allowed(pool: Pool, servers: Iterable[ServerName]) -> tuple[ServerName, ...]:
+        if pool.name in of:
+            servers = [server for server in servers if categories.holds(of[pool.name], server)]
+        return _allowed(pool, servers)
+
+    return allowed
 
 
 def _generic(pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...]) -> tuple[ServerName, ...]:
@@ -120,7 +152,7 @@ def _generic(pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...]) ->
 
 
 def _top_level(
-    pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...], wished: Mapping[ServerName, str]
+    pools: Mapping[PoolName, Pool], servers: tuple[ServerName, ...], wished: Mapping[ServerName, str], offers: _Offers
 ) -> dict[PoolName, tuple[ServerName, ...]]:
     """First every pool's MIN_SIZE in order of IMPORTANCE, then up to MAX_SIZE in the same order. A server that an operator wants in a pool
     goes there if there is room; it goes to another only where that would be below its MIN_SIZE."""
@@ -133,9 +165,9 @@ def _top_level(
 
     def fill(pool: Pool, wanted: int, offered: Iterable[ServerName]) -> None:
         nonlocal free
-        ordered = sorted(_allowed(pool, offered), key=lambda server: _liking(places.get(server), pool.name))
+        ordered = sorted(offers(pool, offered), key=lambda server: _liking(places.get(server), pool.name))
         chosen = ordered[: max(0, wanted - len(members[pool.name]))]
-        members[pool.name] = _allowed(pool, [*members[pool.name], *chosen])
+        members[pool.name] = offers(pool, [*members[pool.name], *chosen])
         free = [server for server in free if server not in chosen]
 
     for pool in ranked:
@@ -152,14 +184,16 @@ def _liking(wished: str | None, pool: PoolName) -> int:
     return 1 if wished is None else 0 if wished == pool else 2
 
 
-def _sub_pool(name: PoolName, pools: Mapping[PoolName, Pool], members: dict[PoolName, tuple[ServerName, ...]]) -> tuple[ServerName, ...]:
-    """Servers of the parents that SERVER_NAMES allows; parents are worked out first (a cycle was refused at registration)."""
+def _sub_pool(
+    name: PoolName, pools: Mapping[PoolName, Pool], members: dict[PoolName, tuple[ServerName, ...]], offers: _Offers
+) -> tuple[ServerName, ...]:
+    """Servers of the parents that SERVER_NAMES and SERVER_CATEGORY allow; parents are worked out first (a cycle was refused)."""
     if name not in members:
         members[name] = ()
         pool = pools[name]
         parents = [parent for parent in pool.parent_pools if parent in pools or parent in members]
-        offered = {server for parent in parents for server in _sub_pool(parent, pools, members)}
-        members[name] = _allowed(pool, sorted(offered))
+        offered = {server for parent in parents for server in _sub_pool(parent, pools, members, offers)}
+        members[name] = offers(pool, sorted(offered))
     return members[name]
 
 

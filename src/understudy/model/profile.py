@@ -32,12 +32,14 @@ from understudy.model.attributes import (
     scope_of,
     values_on,
 )
-from understudy.model.custom import custom_actions
+from understudy.model.categories import narrowing
+from understudy.model.custom import ENTRY_POINTS, custom_actions
 from understudy.model.dependencies import Registered, check_cycle, check_existence, parse
 from understudy.model.maps import with_changes
 from understudy.model.messages import words
 from understudy.model.names import PoolName, ServerName, TypeName, name_trouble
 from understudy.model.pools import BUILT_IN as BUILT_IN_POOLS
+from understudy.model.pools import check_category
 from understudy.model.resource import ELSEWHERE, MOST_INSTANCES, POOL_SIZE, AutoStart, Placement, Resource
 from understudy.model.types import LOCAL, defaults, descent, flags, is_local
 from understudy.model.view import Definition, TypeRecord
@@ -57,9 +59,7 @@ def resolve(definition: Definition, types: Mapping[TypeName, TypeRecord], number
 
 def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Mapping[str, str]) -> Resource:
     return Resource(
-        name=definition.name,
-        type=definition.type,
-        uid=definition.uid,
+        name=definition.name, type=definition.type, uid=definition.uid,
         cardinality=cardinality_of(values.get("CARDINALITY", "")),
         local=lineage[-1] == LOCAL,
         agent=kind_of(lineage).name,
@@ -68,6 +68,7 @@ def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Map
         placement=Placement(values.get("PLACEMENT", "balanced")),
         hosting_members=tuple(ServerName(word) for word in values.get("HOSTING_MEMBERS", "").split()),
         server_pools=_pools(values),
+        server_category=narrowing(values.get("SERVER_CATEGORY", "")),
         start=parse(values["START_DEPENDENCIES"], "START_DEPENDENCIES", definition.name),
         stop=parse(values["STOP_DEPENDENCIES"], "STOP_DEPENDENCIES", definition.name),
         enabled=values["ENABLED"] != "0",
@@ -94,7 +95,7 @@ def _resolved(definition: Definition, lineage: tuple[TypeName, ...], values: Map
         failure_interval_s=float(int(values["FAILURE_INTERVAL"])), failure_threshold=int(values["FAILURE_THRESHOLD"]),
         stop_failure_fences=values["STOP_FAILURE"] == "fence",
         user=acl_owner(values["ACL"]),
-    )
+    )  # fmt: skip
 
 
 def _timeout_s(values: Mapping[str, str], name: str) -> float:
@@ -224,7 +225,13 @@ def _check_holdings(values: Mapping[str, str]) -> None:
 
 
 def _check_actions(resource: Resource) -> None:
-    """Only an action script can have actions of its own."""
+    """Only an action script can have actions of its own, or be called when its resource is deleted or modified."""
+    called = resource.attributes.get("ENTRY_POINTS", "")
+    if unknown := sorted(set(called.split()).difference(ENTRY_POINTS)):
+        raise BadAttribute(words(20002, cut(unknown[0]), "ENTRY_POINTS", f"it names any of {', '.join(ENTRY_POINTS)}"), code=20002)
+    if called and not resource.kind.custom:
+        why = f"a {resource.type} has no action script that could be called"
+        raise BadAttribute(words(20002, cut(called), "ENTRY_POINTS", why), code=20002)
     text, trouble = resource.attributes.get("ACTIONS", ""), ""
     try:
         if custom_actions(text) and not resource.kind.custom:
@@ -265,6 +272,7 @@ def _check_placement(resource: Resource, known: Registered) -> None:
     for pool in pools:
         if pool not in known.pools and pool not in BUILT_IN_POOLS:
             raise BadAttribute(words(20021, pool), code=20021)
+    check_category(resource.attributes.get("SERVER_CATEGORY", ""), known.categories)
     if resource.local and resource.stop_failure_fences:
         raise BadAttribute(words(20002, "fence", "STOP_FAILURE", "a local resource never moves: nobody waits for its end"), code=20002)
     if resource.local:
@@ -272,5 +280,5 @@ def _check_placement(resource: Resource, known: Registered) -> None:
     if resource.placement is Placement.BALANCED and resource.hosting_members:
         raise BadAttribute(words(5127), code=5127)
     if resource.placement is not Placement.BALANCED and not (resource.server_pools or resource.hosting_members):
-        needs = "needs SERVER_POOLS or HOSTING_MEMBERS, which say where it may run"
+        needs = "needs SERVER_POOLS, SERVER_CATEGORY or HOSTING_MEMBERS, which say where it may run"
         raise BadAttribute(f"{words(5129)}\n  PLACEMENT={resource.placement.value} {needs}", code=5129)

@@ -20,6 +20,7 @@ class Why(StrEnum):
     NOT_LOOKED = "not-looked"
     COULD_NOT_TELL = "could-not-tell"
     NOT_IN_POOL = "not-in-pool"  # the pools that would do
+    NOT_IN_CATEGORY = "not-in-category"  # the category of which it would have to be
     NOT_A_MEMBER = "not-a-member"  # the hosting members
     NETWORK_DOWN = "network-down"  # the local resource that is not ONLINE there
     NETWORK_STOPPED = "network-stopped"  # the local resource whose TARGET is OFFLINE

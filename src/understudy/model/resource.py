@@ -7,7 +7,7 @@ from enum import StrEnum
 from understudy.kinds import script
 from understudy.kinds.catalogue import KINDS
 from understudy.kinds.kind import ResourceKind
-from understudy.model.names import PoolName, ResourceName, ServerName, TypeName, registered_name
+from understudy.model.names import CategoryName, PoolName, ResourceName, ServerName, TypeName, registered_name
 
 ELSEWHERE = ServerName("")
 POOL_SIZE = 0
@@ -95,6 +95,8 @@ class Resource:
     hosting_members: tuple[ServerName, ...] = ()
     server_pools: tuple[PoolName, ...] = ()
     """`*` means any pool."""
+    server_category: CategoryName | None = None
+    """Of which its servers must be, or by PLACEMENT=favored without HOSTING_MEMBERS had better be; None: of any."""
     start: tuple[Dependency, ...] = ()
     stop: tuple[Dependency, ...] = ()
     enabled: bool = True

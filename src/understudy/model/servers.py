@@ -5,10 +5,10 @@ records: then the settings say it. Standard library only: the guard reads them t
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from understudy.model.engines import PORT
-from understudy.model.names import ServerName
+from understudy.model.names import CategoryName, ServerName
 from understudy.model.settings import ServerSettings, Settings
 
 MEMBER, LEARNER, REMOVED = "member", "learner", "removed"
@@ -30,6 +30,18 @@ class ServerRecord:
     etcd: str = ""
     """MEMBER: it runs a member of the registry's etcd; LEARNER: one that does not count yet; REMOVED: it had one; empty: none, or none that
     commands look after."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What an operator has set (`crsctl modify server`): SERVER_LABEL, CPU_EQUIVALENCY, and names of his own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCategory:
+    """A category of servers as registered."""
+
+    name: CategoryName
+    expression: str = ""
+    """A filter over the attributes of servers: those are of it that match; empty: all."""
+    acl: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,12 @@ from operator import attrgetter, is_
 
 from understudy.model.custom import AskedAnswer
 from understudy.model.given import GivenCommand
-from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName, number_of
+from understudy.model.names import CategoryName, Incarnation, PoolName, ResourceName, ServerName, TypeName, number_of
 from understudy.model.reasons import Reason
 from understudy.model.resource import Resource
 from understudy.model.rotation import KeyRotation as KeyRotation
 from understudy.model.rotation import KeyStep as KeyStep
+from understudy.model.servers import ServerCategory as ServerCategory
 from understudy.model.servers import ServerHardware as ServerHardware
 from understudy.model.servers import ServerRecord
 from understudy.model.state import ALIVE, PROVEN, Internal, Life, State, Target
@@ -100,6 +101,7 @@ class IncarnationRecord:
     forgets: bool = False
     """Its daemon knows of the epoch floor: until all do, no name is forgotten."""
     types_anywhere: bool = False  # its daemon reads dependencies in which a type is not the last: until all do, none is registered
+    knows_categories: bool = False  # its daemon reads categories and attributes of servers: until all do, none is registered
     knows_instances: bool = False  # its daemon knows of several instances of a resource: until all do, no resource has any
     knows_servers: bool = False
     """Its daemon reads the records of servers: until all do, none is written in a cluster that has none."""
@@ -349,6 +351,7 @@ class View:
     """Which servers there are; none: the cluster was made before they were registered, and the settings say it."""
     incarnations: Mapping[Incarnation, IncarnationRecord] = field(default_factory=dict)
     pools: Mapping[PoolName, Pool] = field(default_factory=dict)
+    categories: Mapping[CategoryName, ServerCategory] = field(default_factory=dict)
     types: Mapping[TypeName, TypeRecord] = field(default_factory=dict)
     definitions: Mapping[ResourceName, Definition] = field(default_factory=dict)
     resources: Mapping[ResourceName, Resource] = field(default_factory=dict)

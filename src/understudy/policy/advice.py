@@ -6,9 +6,10 @@ What a pool would make of a change is tried out before it is proposed.
 from collections.abc import Iterator, Mapping
 
 from understudy.errors import BadInput
+from understudy.model.categories import category_members
 from understudy.model.membership import pools_now
 from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
-from understudy.model.pools import BUILT_IN, GENERIC, attributes_of, build, membership, validate
+from understudy.model.pools import BUILT_IN, GENERIC, attributes_of, build, category_of, membership, validate
 from understudy.model.state import Life
 from understudy.model.types import is_a
 from understudy.model.view import Pool, View
@@ -20,7 +21,7 @@ HIGHEST = 1000
 def into_pool(view: View, names: tuple[PoolName, ...], server: ServerName) -> str:
     """What brings the server into the first of these pools that it can be brought into; empty: nothing that is known."""
     online = [name for name, record in view.workers().items() if record.life is Life.ONLINE or name == server]
-    here = membership(view.pools, online, view.servers)
+    here = membership(view.pools, online, view.servers, category_members(view))
     for name in names:
         pool = view.pools.get(name)
         for changes in () if pool is None else _changes(view.pools, pool, server, here[name]):
@@ -64,6 +65,8 @@ def _changes(pools: Mapping[PoolName, Pool], pool: Pool, server: ServerName, mem
     yield roomy
     yield above
     yield {**roomy, **above}
+    if category_of(pool) is not None:
+        yield {"SERVER_CATEGORY": ""}
     if pool.server_names:
         yield {**named, **roomy}
         yield {**named, **roomy, **above}
@@ -74,7 +77,7 @@ def _after(view: View, name: PoolName, changes: Mapping[str, str], online: list[
     pools = view.pools
     try:
         changed = build(name, {**attributes_of(pools[name]), **changes})
-        validate(changed, pools)
+        validate(changed, pools, view.categories)
     except BadInput:
         return ()
-    return membership({**pools, name: changed}, online, view.servers)[name]
+    return membership({**pools, name: changed}, online, view.servers, category_members(view))[name]

@@ -11,7 +11,7 @@ from understudy.model.cardinality import runs
 from understudy.model.failures import unavailable
 from understudy.model.membership import has_instance
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, number_of
-from understudy.model.pools import BUILT_IN, GENERIC
+from understudy.model.pools import BUILT_IN, GENERIC, category_of
 from understudy.model.reasons import Reason, Why
 from understudy.model.resource import Dependency, DependencyKind, Placement, Resource
 from understudy.model.state import Life, State, Target
@@ -89,6 +89,8 @@ def placed(ground: Ground, resource: Resource, server: ServerName) -> bool:
     if ground.life(server) is Life.ONLINE:
         return _placement_refusal(ground, resource, server) is None
     members, pools = resource.hosting_members, resource.server_pools
+    if _category_refusal(ground, resource, server) is not None:
+        return False
     pooled = any(pool in (ANY_POOL, *BALANCED_POOLS) or _may_be_in(ground, pool, server) for pool in pools)
     match resource.placement:
         case Placement.RESTRICTED:
@@ -230,6 +232,21 @@ def silent_candidates(ground: Ground, resource: Resource) -> tuple[ServerName, .
 
 
 def _placement_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
+    return _list_refusal(ground, resource, server) or _category_refusal(ground, resource, server)
+
+
+def _category_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
+    """Of SERVER_CATEGORY, which leaves out servers that the lists allow, and never lets in another. Without HOSTING_MEMBERS it is only a
+    preference of what is favored. A server of whose hardware nothing is known keeps what it has."""
+    category = resource.server_category
+    if category is None or (resource.placement is Placement.FAVORED and not resource.hosting_members):
+        return None
+    owns = ground.owns(server, resource.name)
+    of_it = ground.categories.may_hold(category, server) if owns else ground.categories.holds(category, server)
+    return None if of_it else Reason(Why.NOT_IN_CATEGORY, (category,))
+
+
+def _list_refusal(ground: Ground, resource: Resource, server: ServerName) -> Reason | None:
     members, pools = resource.hosting_members, resource.server_pools
     match resource.placement:
         case Placement.RESTRICTED:
@@ -261,6 +278,8 @@ def _may_be_in(ground: Ground, pool: PoolName, server: ServerName) -> bool:
     record, wished = ground.view.pools.get(pool), ground.view.servers.get(server)
     if wished is not None and wished.pool not in ("", pool) and server in ground.pools.get(PoolName(wished.pool), ()):
         return False  # an operator has moved it
+    if record is not None and not ground.categories.may_hold(category_of(record), server):
+        return False
     if record is None or record.server_names:
         return record is not None and server in record.server_names
     return not record.parent_pools and server not in ground.pools.get(GENERIC, ())
@@ -335,6 +354,7 @@ def _preference(ground: Ground, resource: Resource, server: ServerName) -> tuple
         liked = server in resource.hosting_members
         return (resource.hosting_members.index(server) if liked else 0, liked)
     liked = bool(resource.server_pools) and _in_pools(ground, resource, resource.server_pools, server)
+    liked = liked and ground.categories.holds(resource.server_category, server)
     return (_place_in_pools(ground, resource, server) if liked else 0, liked)
 
 

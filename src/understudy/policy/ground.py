@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from understudy.model.cardinality import apart
+from understudy.model.categories import NO_CATEGORIES, CategoryMembers, category_members
 from understudy.model.failures import unavailable
 from understudy.model.maps import KEPT, differing, is_near
 from understudy.model.membership import pools_now
@@ -25,6 +26,8 @@ class Ground:
     """Newest incarnation of every server."""
     pools: Mapping[PoolName, tuple[ServerName, ...]]
     """Active servers of every pool, Free and Generic included."""
+    categories: CategoryMembers = NO_CATEGORIES
+    """Who is of which server category."""
     by_type: Mapping[str, tuple[ResourceName, ...]]
     """Resources of every type and of the types that descend from it, by name."""
     rivals: Mapping[ResourceName, frozenset[ResourceName]]
@@ -182,6 +185,7 @@ def survey(view: View) -> Ground:
         view=view,
         present=present,
         pools=pools_now(view),
+        categories=category_members(view),
         by_type=by_type,
         rivals=rivals_of(view, by_type),
         requests=requests_of(view),

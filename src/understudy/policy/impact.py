@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from understudy.model.cardinality import apart
+from understudy.model.categories import category_members
 from understudy.model.maps import differing, with_changes
 from understudy.model.membership import has_instance
 from understudy.model.namers import Trait, with_trait
@@ -91,6 +92,8 @@ def _matters(before: View, after: View) -> bool:
     """Whether anything differs that a decision, or a lane's rule about neighbours, looks at: most changes are of timeouts and intervals."""
     if before.pools != after.pools or before.types != after.types or before.servers != after.servers:
         return True
+    if before.categories != after.categories:
+        return True
     changed = differing(before.resources, after.resources)
     if any(name not in before.resources or name not in after.resources for name in changed):
         return True
@@ -131,15 +134,21 @@ def _replaced(before: View, after: View) -> dict[ResourceAt, Impact]:
 def _without_instance(before: View, after: View) -> dict[ResourceAt, Impact]:
     """Instances of local resources that are to be nowhere any more."""
     return {
-        (name, server): Impact(
-            resource=name, server=server, fate=Fate.STOPS, why=Reason(Why.NOT_IN_POOL, tuple(after.resources[name].server_pools))
-        )
+        (name, server): Impact(resource=name, server=server, fate=Fate.STOPS, why=_why_none(after, name, server))
         for name in sorted(with_trait(after.resources, Trait.LOCAL))
         for server in _places(before, name)
         if not has_instance(after, after.resources[name], server)
         and name in before.resources
         and has_instance(before, before.resources[name], server)
     }
+
+
+def _why_none(view: View, name: ResourceName, server: ServerName) -> Reason:
+    """Why a local resource has no instance there."""
+    resource = view.resources[name]
+    if resource.server_category is not None and not category_members(view).holds(resource.server_category, server):
+        return Reason(Why.NOT_IN_CATEGORY, (resource.server_category,))
+    return Reason(Why.NOT_IN_POOL, tuple(resource.server_pools))
 
 
 def _decided(view: View) -> Mapping[ResourceName, Assignment]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from understudy.model.cardinality import apart
+from understudy.model.categories import category_members
 from understudy.model.namers import NOBODY, Trait, namers, with_trait
 from understudy.model.names import Incarnation, ResourceName, registered_name
 from understudy.model.resource import DependencyKind, Resource
@@ -29,7 +30,7 @@ class DecisionPart:
 
     ground: Ground
     groups: tuple[tuple[ResourceName, ...], ...]
-    """In order of their first names."""
+    """In the order in which they are settled: `_in_order`."""
     strangers: Collection[ResourceName]
     """Names that are assigned or reported, among them all that are not registered."""
     most: int | None = None
@@ -40,19 +41,20 @@ class DecisionPart:
     def bounded(self, ended: Collection[IncarnationRecord] = ()) -> "DecisionPart":
         """With no more groups than may be, of those that are to be gone through now and, in turns, those that were left: first those of
         which something is, or was, with who is gone, or is `ended` from now on. What was left is in that order already."""
-        if self.most is None or len(self.groups) + len(self.later) <= self.most:
-            return replace(self, groups=tuple(sorted((*self.groups, *self.later))), later=()) if self.later else self
         gone = {record.incarnation for record in ended}
+        if self.most is None or len(self.groups) + len(self.later) <= self.most:
+            return replace(self, groups=_in_order(self.ground.view, (*self.groups, *self.later), gone), later=())
         ordered = _in_turns(self.groups, self.later[: self.most])
         ordered.sort(key=lambda members: not _stranded(self.ground.view, members, gone))
-        return replace(self, groups=tuple(sorted(ordered[: self.most])), later=(*ordered[self.most :], *self.later[self.most :]))
+        now = _in_order(self.ground.view, ordered[: self.most], gone)
+        return replace(self, groups=now, later=(*ordered[self.most :], *self.later[self.most :]))
 
     def wanting(self, view: View, names: Collection[ResourceName]) -> "DecisionPart":
         """The same of a View in which these are wanted from now on: their groups are gone through as well."""
         found = {name for members in self.groups for name in members}
         names = _with_siblings(view, view, names)
         more = _groups_of(view, (name for name in names if name not in found))
-        groups = tuple(sorted({*self.groups, *more})) if more else self.groups
+        groups = _in_order(view, {*self.groups, *more}) if more else self.groups
         later = tuple(members for members in self.later if members not in more)
         return replace(self, ground=replace(self.ground, view=view), groups=groups, later=later)
 
@@ -143,6 +145,14 @@ class DecisionParts:
         (self._strangers.add if stranger else self._strangers.discard)(name)
 
 
+def _in_order(
+    view: View, found: Iterable[tuple[ResourceName, ...]], gone: Collection[Incarnation] = ()
+) -> tuple[tuple[ResourceName, ...], ...]:
+    """First those of which something is, or was, with who is gone: they may be down; each of the two by name. The order is the same whether
+    all are decided about at once or some later, for who is settled first takes the place that another would have had as well."""
+    return tuple(sorted(found, key=lambda members: (not _stranded(view, members, gone), members)))
+
+
 def _with_siblings(before: View, view: View, names: Collection[ResourceName]) -> Collection[ResourceName]:
     """With all instances of the resources that these are instances of, now or before."""
     if not (view.apart or before.apart):
@@ -174,7 +184,7 @@ def _without(left: tuple[ResourceGroup, ...], names: Collection[ResourceName]) -
 def _alike(before: View, view: View) -> bool:
     """Whether the two differ in nothing that decisions about all groups go by."""
     same = before.incarnations is view.incarnations and before.pools is view.pools and before.types is view.types
-    same = same and before.servers is view.servers
+    same = same and before.servers is view.servers and category_members(before) is category_members(view)
     return same and _cluster(before) == _cluster(view) and before.unable is view.unable and not (view.recovering or view.set_back)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from understudy.model import events
 from understudy.model.lifecycle import go_on
 from understudy.model.names import Incarnation, ServerName
+from understudy.model.servers import ServerHardware, ServerRecord
 from understudy.model.state import ALIVE, Life
 from understudy.model.view import IncarnationRecord, Look
 from understudy.policy.liveness import QUIET_OVER
@@ -52,13 +53,14 @@ class RehearsedServers:
         if self.led:
             self._prove([present[server] for server in lost], self._of.expected.detected_s(leader_lost=leader_lost))
 
-    def join(self, server: ServerName) -> None:
-        """A server that is out begins a new life, and looks at everything; nothing of what is registered runs there."""
+    def join(self, server: ServerName, record: ServerRecord | None = None, hardware: ServerHardware | None = None) -> None:
+        """A server that is out begins a new life, and looks at everything; nothing of what is registered runs there. What is registered of
+        it, and what hardware it has, are as they were, or as they are given."""
         view = self._of.view
         before, others = view.present().get(server), [record for record in view.incarnations.values() if record.life in ALIVE]
         like = others[0] if others else before
         assert like is not None, "somebody has been there"
-        record = replace(
+        life = replace(
             like,
             incarnation=Incarnation(f"rehearsed-{server}-{view.revision}"),
             server=server,
@@ -70,8 +72,11 @@ class RehearsedServers:
             evicted=False,
         )
         self._of.acts.next_command(view)
-        looks = {**view.looks, server: Look(server=server, incarnation=record.incarnation, era=view.era)}
-        self._of.write(incarnations={**view.incarnations, record.incarnation: record}, looks=looks)
+        known = view.looks.get(server)
+        hardware = hardware or (None if known is None else known.hardware)
+        looks = {**view.looks, server: Look(server=server, incarnation=life.incarnation, era=view.era, hardware=hardware)}
+        servers = view.servers if record is None else {**view.servers, server: record}
+        self._of.write(incarnations={**view.incarnations, life.incarnation: life}, looks=looks, servers=servers)
         if not view.witness(server):
             self._of.add_lanes(server)
 
@@ -102,7 +107,9 @@ class RehearsedServers:
         if lanes is not None and lanes.in_flight:
             return False
         looked = {} if lanes is None else {name: resource.uid for name, resource in view.resources.items()}
-        look = Look(server=record.server, incarnation=record.incarnation, looked=looked, era=view.era)
+        first = view.looks.get(record.server)
+        hardware = None if first is None else first.hardware
+        look = Look(server=record.server, incarnation=record.incarnation, looked=looked, era=view.era, hardware=hardware)
         self._say(record.server, ServerTurn.JOINS)
         self._write(go_on(record, Life.ONLINE), look)
         return True

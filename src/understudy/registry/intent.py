@@ -14,7 +14,7 @@ import msgspec
 from understudy.errors import BadInput
 from understudy.intent.whole import Intent, check
 from understudy.model.names import ResourceName, ServerName
-from understudy.model.view import ClusterRecord, Definition, Pool, TargetRecord, TypeRecord
+from understudy.model.view import ClusterRecord, Definition, Pool, ServerCategory, TargetRecord, TypeRecord
 from understudy.registry import keys, wire
 
 WHAT = "understudy intent"
@@ -28,6 +28,7 @@ class _File(msgspec.Struct, kw_only=True):
     format: int
     servers: list[str]
     witnesses: list[str] = []
+    attributes: dict[str, dict[str, str]] = {}
     registry_on: str | None = None
     records: dict[str, msgspec.Raw]
     runs_on: dict[str, str] = {}
@@ -42,6 +43,7 @@ def encode(intent: Intent, *, indent: int = 2) -> str:
         format=FORMAT,
         servers=list(intent.servers),
         witnesses=list(intent.witnesses),
+        attributes={server: dict(said) for server, said in sorted(intent.attributes.items())},
         registry_on=intent.registry_on,
         records={key: msgspec.Raw(wire.encode(record)) for key, record in records.items()},
         runs_on=dict(sorted(intent.runs_on.items())),
@@ -74,10 +76,11 @@ def read(text: str | bytes) -> Intent:
 
 
 def foundations(intent: Intent) -> dict[str, wire.Record]:
-    """What the registry of that cluster holds before any resource: the cluster's own record, pools and types, by key."""
+    """What the registry of that cluster holds before any resource: the cluster's own record, pools, categories and types, by key."""
     return {
         keys.CLUSTER: replace(intent.cluster, rotation=None),  # no key leaves the registry, sealed or not
         **{keys.pool(name): pool for name, pool in sorted(intent.pools.items())},
+        **{keys.category(name): category for name, category in sorted(intent.categories.items())},
         **{keys.type_(name): type_record for name, type_record in sorted(intent.types.items())},
     }
 
@@ -92,8 +95,11 @@ def targets(intent: Intent) -> dict[str, wire.Record]:
     return {keys.target(name): target for name, target in sorted(intent.targets.items())}
 
 
+_KINDS = (ClusterRecord, Pool, ServerCategory, TypeRecord, Definition, TargetRecord)
+
+
 def _intent(found: _File) -> Intent:
-    kinds: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in (ClusterRecord, Pool, TypeRecord, Definition, TargetRecord)}
+    kinds: dict[type[Any], dict[Any, Any]] = {kind: {} for kind in _KINDS}
     for key, raw in found.records.items():
         name, record = key.partition("/")[2], _record(key, raw)
         if type(record) not in kinds:
@@ -108,6 +114,8 @@ def _intent(found: _File) -> Intent:
         witnesses=tuple(sorted({ServerName(server) for server in found.witnesses})),
         cluster=kinds[ClusterRecord][""],
         pools=kinds[Pool],
+        categories=kinds[ServerCategory],
+        attributes={ServerName(server): said for server, said in found.attributes.items()},
         types=kinds[TypeRecord],
         definitions=kinds[Definition],
         targets=kinds[TargetRecord],

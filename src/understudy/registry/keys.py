@@ -8,6 +8,7 @@
 | `server/NAME` | ServerRecord | the first daemon, with the cluster; then commands that add, change or remove servers | all |
 | `incarnation/INC` | IncarnationRecord | the server's own daemon until LEAVING, then the leader | all |
 | `pool/NAME` | Pool | operators' verbs | leader, all |
+| `category/NAME` | ServerCategory | operators' verbs, where all daemons read it | leader, all |
 | `type/NAME` | TypeRecord | operators' verbs | all |
 | `resource/NAME` | Definition | operators' verbs | all |
 | `target/RESOURCE` | TargetRecord | operators' verbs; the leader, for what runs after the registry went back | leader, lanes |
@@ -25,6 +26,7 @@ BEAT = "beat"
 SERVER = "server/"
 INCARNATION = "incarnation/"
 POOL = "pool/"
+CATEGORY = "category/"
 TYPE = "type/"
 RESOURCE = "resource/"
 TARGET = "target/"
@@ -48,6 +50,11 @@ def incarnation(incarnation: str) -> str:
 def pool(name: str) -> str:
     """Key of a Pool."""
     return POOL + name
+
+
+def category(name: str) -> str:
+    """Key of a ServerCategory."""
+    return CATEGORY + name
 
 
 def type_(name: str) -> str:

@@ -24,7 +24,7 @@ import msgspec
 from understudy.errors import UnderstudyError
 from understudy.model.names import Incarnation, ResourceName, ServerName
 from understudy.model.reasons import code_of, read_reason
-from understudy.model.servers import ServerRecord
+from understudy.model.servers import ServerCategory, ServerRecord
 from understudy.model.view import (
     Assignment,
     Beat,
@@ -51,6 +51,7 @@ Record = (
     | ServerRecord
     | IncarnationRecord
     | Pool
+    | ServerCategory
     | TypeRecord
     | Definition
     | TargetRecord
@@ -70,6 +71,7 @@ RECORD_OF: Mapping[str, type[Record]] = MappingProxyType(
         keys.SERVER: ServerRecord,
         keys.INCARNATION: IncarnationRecord,
         keys.POOL: Pool,
+        keys.CATEGORY: ServerCategory,
         keys.TYPE: TypeRecord,
         keys.RESOURCE: Definition,
         keys.TARGET: TargetRecord,

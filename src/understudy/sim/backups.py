@@ -32,6 +32,7 @@ def make_backup(world: World) -> Backup | None:
         servers=tuple(map(ServerName, world.machines)),
         cluster=view.cluster,
         pools=view.pools,
+        categories=view.categories,
         types=view.types,
         definitions=view.definitions,
         targets={name: target for name, target in view.targets.items() if name in view.definitions},

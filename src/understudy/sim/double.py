@@ -10,9 +10,11 @@ from typing import Any
 
 from understudy.intent.start import PlacesAsked, start_where
 from understudy.intent.whole import Intent
+from understudy.model.categories import server_from
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.profile import resolve
 from understudy.model.resource import Resource
+from understudy.model.servers import ServerHardware, ServerRecord
 from understudy.model.state import State
 from understudy.model.types import is_local
 from understudy.model.view import View
@@ -39,7 +41,7 @@ def double(intent: Intent, seed: int, *, assumed_start_s: float, leader: ServerN
     """A world in which everything runs that can, each resource where it ran; `leader`: who decides in it."""
     voters = intent.cluster.voters
     options = Options(servers=len(intent.servers), voters=len(voters), pause_tolerance=intent.cluster.pause_tolerance)
-    with World(seed, options, servers=intent.servers, voters=voters) as world:
+    with World(seed, options, servers=intent.servers, voters=voters, hardware=_hardware(intent)) as world:
         _take_as_long(world, intent, assumed_start_s)
         world.boot()
         world.until(lambda: len(world.online()) == len(intent.servers), JOIN_S, "all servers join")
@@ -59,11 +61,17 @@ def view_of(intent: Intent) -> View:
     return View(
         cluster=intent.cluster,
         pools=intent.pools,
+        categories=intent.categories,
         types=intent.types,
         definitions=intent.definitions,
         resources=resources,
         targets=intent.targets,
     )
+
+
+def _hardware(intent: Intent) -> dict[str, ServerHardware]:
+    blank = ServerRecord(server=ServerName(""), addresses=())
+    return {name: server_from(said, blank)[1] for name, said in intent.attributes.items()}
 
 
 def wanted(view: View) -> tuple[ResourceName, ...]:
@@ -115,8 +123,10 @@ def _register(world: World, intent: Intent) -> None:
     """Types first, for definitions are understood by them; then networks and looks, so that no server is refused for want of them."""
     # the cluster's own record stays the double's: another name or era would be another cluster to its guards and daemons
     world.change({key: record for key, record in foundations(intent).items() if key != keys.CLUSTER})
-    servers = world.view().servers
-    world.change({keys.server(name): replace(servers[name], witness=True) for name in intent.witnesses})
+    known = world.view().servers
+    servers = {name: server_from(intent.attributes.get(name, {}), record)[0] for name, record in known.items()}
+    servers |= {name: replace(servers[name], witness=True) for name in intent.witnesses}
+    world.change({keys.server(name): record for name, record in servers.items() if record != known[name]})
     world.change({**_registered_by_creation(world), **definitions(intent), **_targets(intent, local=True)})
     _wait(world, lambda: _ready(world.view()), MARGIN_S, look_s=ASK_S)
     homes = _homes(intent)

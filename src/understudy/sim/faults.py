@@ -18,7 +18,7 @@ from understudy.sim.leaving import ask_to_leave
 from understudy.sim.link import Road
 from understudy.sim.machine import Edited, Machine
 from understudy.sim.network import NETWORKS, Weather, ways_of
-from understudy.sim.resources import Drawn
+from understudy.sim.resources import FLOATING, Drawn
 from understudy.sim.script import STORM, Fault
 from understudy.sim.world import World
 
@@ -488,6 +488,8 @@ HAPPENS: Mapping[str, Callable[[Faults, Fault, Picks], None]] = {
     "restores": Faults._restore,
     "rotations": Faults._rotate,
     "instances": lambda faults, _, picks: instances.come_and_go(faults.world, NETWORK, picks, faults._undo_later),
+    "asked_actions": lambda faults, _, picks: instances.ask_for_action(faults.world, picks, faults.drawn.names),
+    "moved_servers": lambda faults, _, picks: instances.between_pools(faults.world, picks, ("Free", FLOATING)),
     "voter_changes": Faults._change_voters,
 }
 """Of each fault that a script may hold: what it does."""

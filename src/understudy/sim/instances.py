@@ -1,4 +1,7 @@
-"""An operator who stops a local resource on one server, with what stands on it, and starts it again later. Called by `sim/faults.py`."""
+"""Operators who stop a local resource on one server, with what stands on it, and start it again later; or move a server between pools.
+
+Or who have an action of a script's own run. Called by `sim/faults.py`.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -35,3 +38,17 @@ def come_and_go(world: World, name: ResourceName, picks: Numbers, later: Later) 
             later(AGAIN_LEASES, start)
 
     later(leases, start)
+
+
+def between_pools(world: World, picks: Numbers, pools: Sequence[str]) -> None:
+    """`crsctl relocate server`, where that may be."""
+    server, pool = picks.any_of(list(world.machines)), picks.any_of(pools)
+    if not world.hub.away:
+        world.tries(lambda: world.relocate_server(server, pool))
+
+
+def ask_for_action(world: World, picks: Numbers, names: Sequence[str]) -> None:
+    """`crsctl request action`, where it runs and has one."""
+    if names and not world.hub.away:
+        name = picks.any_of(names)
+        world.tries(lambda: world.request_action(name))

@@ -5,13 +5,14 @@ Called by `sim/world.py` (verbs) and `sim/guard.py` (the lapse). Owns when proce
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from understudy.daemon.node import Node, Superseded
 from understudy.guard.core import CommonSettings, Member, common_settings
 from understudy.linux.keys import KEY_BYTES, Keys
 from understudy.model.limits import Limits, derive
 from understudy.model.names import Incarnation, ResourceName, ServerName
+from understudy.model.servers import ServerHardware
 from understudy.model.settings import NetworkSettings, ServerSettings, Settings
 from understudy.model.state import Life
 from understudy.ports import KeysOnDisk
@@ -52,6 +53,8 @@ class Scene:
     voters: tuple[str, ...]
     pause_tolerance: float
     page_names: int
+    hardware: Mapping[str, ServerHardware] = field(default_factory=dict)
+    """What servers say of themselves; nothing: they say nothing."""
     rotates: bool = False
     """Whether the guards' key is exchanged now and then: else its part of the daemon does not run."""
 
@@ -448,6 +451,7 @@ class Machine:
             disk=self.disk,
             page_names=self.scene.page_names,
             keys=self.keys if self.scene.rotates else None,
+            hardware=self.scene.hardware.get(self.name),
         )
         task = self.loop.create_task(self.node.run(), context=place.context())
         task.add_done_callback(lambda done: self._daemon_ended(place, done))

@@ -80,6 +80,12 @@ class Options:
     """Chance that a group has resources with several instances (`resources.SEVERAL_SHAPES`)."""
     places: float = 0.0
     """Chance that a resource has AUTO_START, INSTANCE_FAILOVER, FAILOVER_DELAY, ... other than by default."""
+    categories: float = 0.0
+    """Chance that a group may run only on servers of a category; operators say now and then who is of it."""
+    asked_actions: float = 0.0
+    """Operators who have an action of a script's own run; the scripts are also called with delete and modify."""
+    moved_servers: float = 0.0
+    """Operators who move servers between top-level server pools; a group is placed by these."""
     operations: int = BOUND.operations
     """How many a commit of a daemon holds; with few of them what is decided and reported takes more commits."""
     page_names: int = PAGE_NAMES
@@ -118,15 +124,18 @@ class Options:
     @staticmethod
     def of_seed(seed: int) -> "Options":
         """The same; in every other world the registry has members on the voters, in every third the voters change, in every third groups
-        have other kinds of dependency, in some backups are restored, the guards' key is exchanged, instances of the network are stopped one
-        by one, resources start elsewhere or later than by default, or have several instances. (Apart from `draw`, whose worlds tests know
-        by seed.)"""
+        have other kinds of dependency, in some servers are of categories, or are moved between pools, scripts have actions of their own,
+        backups are restored, the guards' key is exchanged, instances of the network are stopped one by one, or resources start elsewhere or
+        later than by default, or have several instances. (Apart from `draw`, whose worlds tests know by seed.)"""
         drawn = Options.draw(seed)
         if dice(seed, "voters").random() < 1 / 3:
             drawn = replace(drawn, voter_changes=2.0)
         drawn = replace(drawn, members=drawn.voters) if dice(seed, "registry").random() < 0.5 else drawn
         drawn = replace(drawn, places=0.5) if dice(seed, "places").random() < 0.3 else drawn
         drawn = replace(drawn, kinds=0.5) if dice(seed, "dependencies").random() < 1 / 3 else drawn
+        drawn = replace(drawn, categories=0.5) if dice(seed, "categories").random() < 0.25 else drawn
+        drawn = replace(drawn, asked_actions=3.0) if dice(seed, "asked actions").random() < 0.2 else drawn
+        drawn = replace(drawn, moved_servers=1.0) if dice(seed, "moved servers").random() < 0.2 else drawn
         drawn = replace(drawn, several=0.7) if dice(seed, "cardinality").random() < 0.3 else drawn
         drawn = replace(drawn, restores=0.5) if dice(seed, "backups").random() < 0.2 else drawn
         drawn = replace(drawn, rotations=1.0) if dice(seed, "keys").random() < 0.25 else drawn
@@ -174,7 +183,8 @@ FEW = 16
 _MOST = 10_000.0
 """Of anything a minute, or seconds: more is no world any more."""
 _CHANCES = (
-    "loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches", "slow_answers", "again", "places", "kinds", "several",
+    "loss", "doubled", "late", "slow_registry", "lost_answers", "torn_watches", "slow_answers", "again", "places", "kinds", "categories",
+    "several",
 )  # fmt: skip
 BOUNDS: dict[str, tuple[float, float]] = {
     "servers": (2, 16), "voters": (1, 5), "members": (0, 5), "groups": (0, 20), "guide": (0, 1), "storm_s": (1.0, _MOST),

@@ -9,7 +9,7 @@ from random import Random
 from understudy.model.attributes import POOL_SIZE_WORD
 from understudy.model.names import ResourceName
 from understudy.sim.chance import dice
-from understudy.sim.world import World
+from understudy.sim.world import OWN_ACTION, World
 
 SHAPES: dict[str, tuple[tuple[str, str], ...]] = {
     "single": (("db", ""),),
@@ -89,6 +89,10 @@ GUIDE: tuple[tuple[str, int, str], ...] = (
     ("neutron_lbaas_agent", 1, "network_vip neutron_openvswitch_agent"),
 )
 """A cluster as the guide builds it: name, pool, and what it needs on the same server."""
+CATEGORY = "fit"
+"""The category of servers, where a world has one."""
+FLOATING = "floating"
+"""The top-level server pool, where operators move servers."""
 TRIES, AGAIN_S = 10, 2.0
 """How often an operator tries to delete what may still be running, and how long after the last try."""
 WITHOUT_STOP = ("weak", "global", "apart", "near")
@@ -112,6 +116,10 @@ class Drawn:
         self._pools = luck.choice((1, 2))
         for number in range(self._pools):
             self._define_pool(number, luck)
+        if world.options.categories:
+            self._define_category(dice(world.seed, "category"))
+        if world.options.moved_servers:
+            world.floating_pool(FLOATING)
         for _ in range(world.options.groups):
             self.add_group()
         if world.options.places:
@@ -122,7 +130,7 @@ class Drawn:
         self._count += 1
         world, luck = self.world, dice(self.world.seed, f"group {self._count}")
         shape = luck.choice(list(SHAPES))
-        place = self._place(luck)
+        place = self._place(luck) | self._place_by_servers(dice(world.seed, f"servers of {self._count}"))
         members, kinds = [], dice(world.seed, f"kinds {self._count}")
         if kinds.random() < world.options.kinds:
             shape = kinds.choice(list(MORE_SHAPES))
@@ -139,6 +147,8 @@ class Drawn:
             failures["stop_failure"] = dice(world.seed, f"stop failure of {name}").choice(("block", "block", "fence"))
             failures["intermediate_timeout"] = dice(world.seed, f"intermediate timeout of {name}").choice("0025")
             given = {**place, **_habits(luck), **_manners(world, name), **failures, "start_dependencies": needs, "stop_dependencies": stop}
+            if world.options.asked_actions:
+                given |= {"actions": OWN_ACTION, "entry_points": "delete modify"}
             given |= self._cardinality(numbers.get(short, ""), given)
             world.define(name, **given)
             self._given[ResourceName(name)] = given
@@ -186,10 +196,15 @@ class Drawn:
     def modify(self, pick: float) -> None:
         """Change where a group may run, or the servers of a pool; what runs where it may not any more is moved."""
         world, luck = self.world, dice(self.world.seed, f"change {pick}")
+        if world.options.categories and (own := dice(world.seed, f"category {pick}")).random() < 0.4:
+            self._define_category(own)
+            return
         if luck.random() < 0.5:
             self._define_pool(luck.randrange(self._pools), luck)
             return
         place = {"server_pools": "", "hosting_members": "", **self._place(luck)}
+        if world.options.categories:
+            place = {"server_category": "", **place, **self._place_by_servers(dice(world.seed, f"servers at {pick}"))}
         members = luck.choice(self.groups)
         numbers = {name: self._given.get(name, {}).get("cardinality", "1") for name in members}
         if len(members) == 1 and numbers[members[0]] in ("2", "3") and luck.random() < 0.5:
@@ -249,6 +264,31 @@ class Drawn:
     def _define_pool(self, number: int, luck: Random) -> None:
         machines = sorted(self.world.machines)
         self.world.pool(f"pool{number}", *sorted(luck.sample(machines, luck.randint(1, len(machines)))))
+
+    def _define_category(self, luck: Random) -> None:
+        """By hardware or by name; some server is always of it, or what may run there alone could run nowhere."""
+        cpus = sorted({server_hardware.cpus for server_hardware in self.world.hardware.values()})
+        first, second = luck.choice(sorted(self.world.machines)), luck.choice(sorted(self.world.machines))
+        least = luck.choice([0, *cpus[:-1]])
+        named = f"(NAME = {first}) OR (NAME = {second})"
+        self.world.category(
+            CATEGORY, luck.choice((f"CPU_COUNT > {least}", f"NAME = {first}", named, f"(CPU_COUNT > {least}) OR (NAME = {first})"))
+        )
+
+    def _place_by_servers(self, luck: Random) -> dict[str, str]:
+        """Where what a server is decides, or in which pool an operator wants it."""
+        options, kind = self.world.options, luck.random()
+        if kind < options.categories:
+            members = " ".join(luck.sample(sorted(self.world.machines), luck.randint(1, len(self.world.machines))))
+            ways = (
+                {"placement": "restricted", "server_pools": "*", "hosting_members": ""},
+                {"placement": "balanced", "server_pools": "*", "hosting_members": ""},
+                {"placement": "favored", "server_pools": "", "hosting_members": members, "active_placement": luck.choice("01")},
+            )
+            return {**luck.choice(ways), "server_category": CATEGORY}
+        if options.moved_servers and luck.random() < 0.5:
+            return {"placement": "favored", "server_pools": FLOATING, "hosting_members": "", "active_placement": luck.choice("01")}
+        return {}
 
     def _place(self, luck: Random) -> dict[str, str]:
         pool = f"pool{luck.randrange(self._pools)}"

@@ -15,7 +15,7 @@ MINUTE_S = 60.0
 RATES = (
     "power", "freezes", "cuts", "leader_cuts", "registry_away", "registry_power", "daemon_deaths", "daemon_hangs", "executor_deaths",
     "guard_deaths", "service_deaths", "bad_scripts", "commands", "upgrades", "pair_cuts", "unable", "edits", "replays",
-    "silences", "set_backs", "voter_changes", "restores", "rotations", "instances",
+    "silences", "set_backs", "voter_changes", "restores", "rotations", "instances", "moved_servers", "asked_actions",
 )  # fmt: skip
 """The options that are rates: each names what happens."""
 STORM = "storm"

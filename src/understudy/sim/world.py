@@ -6,6 +6,7 @@ Violation ends the run and shows seed, options and the end of the timeline.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from understudy.daemon.mirror import Mirror
@@ -13,23 +14,28 @@ from understudy.daemon.parts import Part
 from understudy.daemon.written import conditions, records
 from understudy.errors import BadInput
 from understudy.executor.fake import FakeService
-from understudy.intent import pools, resources
+from understudy.intent import categories, pools, resources
+from understudy.intent.asking import AskCommand, ask
 from understudy.intent.edit import Edit
 from understudy.intent.instances import meant, on_server, to_start_on
 from understudy.intent.operator import Operator
 from understudy.intent.parts import in_parts
+from understudy.intent.placed import relocate as relocate_servers
 from understudy.intent.relocate import RelocateCommand, relocate
 from understudy.intent.resources import NewResource, ResourceChange
+from understudy.intent.rights import Identity
 from understudy.intent.servers import evict, leave
 from understudy.intent.start import StartCommand, start
 from understudy.intent.stop import stop
 from understudy.intent.voters import change_voters
 from understudy.model.limits import derive
-from understudy.model.names import PoolName, ResourceName, ServerName, TypeName
+from understudy.model.names import CategoryName, PoolName, ResourceName, ServerName, TypeName
+from understudy.model.servers import ServerHardware
 from understudy.model.state import Life
 from understudy.model.view import TargetRecord, View
 from understudy.registry import keys
 from understudy.registry.commits import BOUND
+from understudy.sim.chance import dice
 from understudy.sim.formats import NEXT
 from understudy.sim.link import Hub, Road
 from understudy.sim.loop import VirtualLoop
@@ -39,14 +45,22 @@ from understudy.sim.options import Options
 from understudy.sim.trace import Trace
 from understudy.sim.truth import Broken, Truth
 
-INTENT = (keys.RESOURCE, keys.TARGET, keys.POOL, keys.TYPE)
+INTENT = (keys.RESOURCE, keys.TARGET, keys.POOL, keys.CATEGORY, keys.TYPE)
 """What operators alone write."""
+OWN_ACTION = "backup"
+"""What scripts can do besides, where a world has such."""
 STEP_S = 0.01
 """How often `until` looks."""
 
 
 class WorldStuck(AssertionError):
     """What should have come about did not, in time."""
+
+
+def drawn_hardware(seed: int, names: Sequence[str], options: Options) -> Mapping[str, ServerHardware]:
+    """Of a random world in which categories are made."""
+    luck = dice(seed, "hardware")
+    return {name: ServerHardware(memory_mb=1024, cpus=luck.choice((2, 4, 8))) for name in names} if options.categories else {}
 
 
 def _named(attributes: Mapping[str, str]) -> dict[str, str]:
@@ -58,9 +72,16 @@ class World:
     """See the module."""
 
     def __init__(
-        self, seed: int, options: Options | None = None, *, servers: tuple[str, ...] | None = None, voters: tuple[str, ...] | None = None
+        self,
+        seed: int,
+        options: Options | None = None,
+        *,
+        servers: tuple[str, ...] | None = None,
+        voters: tuple[str, ...] | None = None,
+        hardware: Mapping[str, ServerHardware] = MappingProxyType({}),
     ) -> None:
-        """Without options they are drawn from the seed; names of servers and voters, if given, stand over their numbers there."""
+        """Without options they are drawn from the seed; names of servers and voters, if given, stand over their numbers there. `hardware`:
+        what servers say of themselves; where random worlds have categories, that is drawn."""
         self.seed = seed
         self.options = options or Options.draw(seed)
         self.loop = VirtualLoop()  # type: ignore[abstract]  # what nobody here may use: sockets, threads, signals
@@ -71,10 +92,12 @@ class World:
         self.hub = Hub(self.loop, seed, replace(BOUND, operations=self.options.operations))
         self.truth = Truth(self.loop, self.hub, self.trace, self.options)
         names = servers or tuple(f"ctr{number}" for number in range(1, self.options.servers + 1))
+        self.hardware = hardware or drawn_hardware(seed, names, self.options)
         scene = Scene(
             loop=self.loop, seed=seed, limits=self.limits, network=self.network, hub=self.hub, truth=self.truth, trace=self.trace,
             servers=names, voters=voters or names[: self.options.voters], pause_tolerance=self.options.pause_tolerance,
             page_names=self.options.page_names,
+            hardware=self.hardware,
             rotates=bool(self.options.rotations),
         )  # fmt: skip
         self.settings = settings_of(scene, names[0])
@@ -302,6 +325,33 @@ class World:
             return make(view, pool, given, operator, force=True).edit
 
         self.command(f"says that pool {name} is {' '.join(servers)}", decide)
+
+    def request_action(self, name: str) -> None:
+        """`crsctl request action`: the first of its own."""
+        command = AskCommand(action=OWN_ACTION, names=(ResourceName(name),))
+        self.command(f"asks for {OWN_ACTION} of {name}", lambda view, operator: ask(view, command, operator, Identity("root")).edit)
+
+    def floating_pool(self, name: str) -> None:
+        """`crsctl add serverpool`: one of the top, into which servers come as operators want them."""
+        pool, given = PoolName(name), {"IMPORTANCE": "1", "MAX_SIZE": "1"}
+        self.command(f"makes the pool {name}", lambda view, operator: pools.define(view, pool, given, operator).edit)
+
+    def category(self, name: str, expression: str) -> None:
+        """`crsctl add category`, or `modify -f` of one that there is."""
+        category, given = CategoryName(name), {"EXPRESSION": expression}
+
+        def decide(view: View, operator: Operator) -> Edit:
+            make = categories.modify if category in view.categories else categories.define
+            return make(view, category, given, operator).edit
+
+        self.command(f"says that category {name} is {expression}", decide)
+
+    def relocate_server(self, name: str, pool: str) -> None:
+        """`crsctl relocate server -f`."""
+        server = ServerName(name)
+        self.command(
+            f"wants {name} in pool {pool}", lambda view, operator: relocate_servers(view, (server,), PoolName(pool), operator).edit
+        )
 
     def start(self, *names: str, on: str | None = None) -> None:
         """`crsctl start resource -f`; wanted even if nobody can run it now."""

@@ -1,6 +1,6 @@
 """crsctl add."""
 
-from understudy.cli.crsctl.common import DEFINED
+from understudy.cli.crsctl.common import ATTR, DEFINED, FROM_FILE, IMMEDIATE
 from understudy.cli.options import VALUE, Command, Option
 
 COMMANDS = {
@@ -11,6 +11,14 @@ COMMANDS = {
         example='crsctl add resource mysqld -type cluster_resource -attr "ACTION_SCRIPT=/opt/openstack-ha/mysqld.scr,PLACEMENT=restricted,'
         'SERVER_POOLS=controller_sp,CHECK_INTERVAL=30,RESTART_ATTEMPTS=2,START_DEPENDENCIES=hard(mysql-data),STOP_DEPENDENCIES=hard(mysql-data)"',
         options={"-type": Option("type", "resource type", kind=VALUE, metavar="type"), **DEFINED},
+    ),
+    "category": Command(
+        "crsctl add category <name>",
+        "add-category",
+        about="Registers a category of servers: those are of it of which EXPRESSION is true, and without one all. SERVER_CATEGORY of "
+        "server pools and resources names it.",
+        example="crsctl add category big -attr \"EXPRESSION='(CPU_COUNT > 2) AND (MEMORY_SIZE > 2048)'\"",
+        options={"-attr": ATTR, "-file": FROM_FILE, "-i": IMMEDIATE},
     ),
     "serverpool": Command(
         "crsctl add serverpool <name>",

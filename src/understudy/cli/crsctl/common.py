@@ -11,9 +11,7 @@ AT_ONCE = Option("immediate", "fail at once, and say by whom it is locked, if th
 FILTER = Option("filter", "instead of names: 'attribute operator value', with AND, OR and parentheses", kind=VALUE, metavar='"filter"')
 ALL = Option("all", "every resource that is not the cluster's own")
 SERVER = Option("server", "on this server", kind=VALUE, metavar="server")
-CARDINALITY = Option(
-    "cardinality", "the instance of this number (those of a local resource are named by -n)", kind=VALUE, metavar="cid"
-)
+CARDINALITY = Option("cardinality", "the instance of this number (those of a local resource are named by -n)", kind=VALUE, metavar="cid")
 DEGREE = Option("degree", "with -k: the instance of this degree, which is 1", kind=VALUE, metavar="did")
 ENVIRONMENT = Option("environment", "refused: crsctl modify resource sets attributes for every server", kind=VALUE, metavar='"e1=v1,..."')
 BEGIN = Option("begin", "refused: there are no groups of commands")

@@ -11,6 +11,13 @@ COMMANDS = {
         example="crsctl delete resource mysqld mysql-data",
         options={"-w": FILTER, **PLAIN},
     ),
+    "category": Command(
+        'crsctl delete category {name ... | -w "filter"}',
+        "delete-category",
+        about="Forgets server categories that nothing names.",
+        example="crsctl delete category big",
+        options={"-w": FILTER, "-i": IMMEDIATE},
+    ),
     "serverpool": Command(
         "crsctl delete serverpool <name ...>",
         "delete-serverpool",

@@ -1,14 +1,15 @@
 """crsctl eval: what another command, or a failure, would do. Each takes that command's options; it is rehearsed, and nothing is changed."""
 
 from understudy.cli.crsctl import add, delete, modify, relocate, start, stop
-from understudy.cli.crsctl.common import FILTER, FORCE, JSON, SERVER
+from understudy.cli.crsctl.common import ATTR, FILTER, FORCE, FROM_FILE, JSON, SERVER
 from understudy.cli.options import VALUE, Command, Option
 
 _EXPLAIN = {"-explain": Option("explain", "say of each action why"), "--json": JSON}
 _ADMIN = {
     "-admin": Option("admin", "also which servers each server pool has"),
     "-l": Option("level", "with -admin: only these", kind=VALUE, metavar="serverpools|resources|all"),
-    "-x": Option("differing", "with -admin: only server pools that differ"),
+    "-x": Option("differing", "with -admin: only server pools that differ, and with -a only such resources"),
+    "-a": Option("every", "with -admin: where every resource is now and then, also where nothing is done"),
 }
 _FAIL = 'crsctl eval fail resource {name ... | -w "filter"}'
 
@@ -35,7 +36,8 @@ COMMANDS = {
     "add resource": _of(add.COMMANDS["resource"], "What adding a resource would do."),
     "add server": _rehearsed(
         "crsctl eval add server <name>", "return-servers", "What would move when a server joins, again or for the first time.",
-        "crsctl eval add server ctr4", _ADMIN,
+        'crsctl eval add server ctr4 -attr "CPU_COUNT=8,ROOM=north"',
+        {"-attr": ATTR, "-file": FROM_FILE, "-f": Option("force", "accepted: nothing is in the way of a server that joins"), **_ADMIN},
     ),
     "add serverpool": _of(add.COMMANDS["serverpool"], "What adding a server pool would do.", **_ADMIN),
     "delete server": _rehearsed(

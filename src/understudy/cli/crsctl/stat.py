@@ -14,7 +14,8 @@ _SHOWN = {
     "--json": JSON,
 }
 
-_CATEGORY = Option("category", "those of a category; the only one is ora.hub.category, all servers", kind=VALUE, metavar="category")
+_CATEGORY = Option("category", "only those of this category; ora.hub.category has all servers", kind=VALUE, metavar="category")
+_OF_SERVER = Option("of_server", "those that this server is of", kind=VALUE, metavar="server")
 
 COMMANDS = {
     "resource": Command(
@@ -36,6 +37,13 @@ COMMANDS = {
             "-stop": Option("stop", "with -dependency: what it depends on when it stops"),
             "-pullup": Option("pullup", "with -dependency: what pulls it up"),
         },
+    ),
+    "category": Command(
+        'crsctl stat category {[name ...] | -w "filter" | -server server}',
+        "stat-category",
+        about="Categories of servers, with their expressions.",
+        example="crsctl stat category -server ctr1",
+        options={"-w": FILTER, "-server": _OF_SERVER, "--json": JSON},
     ),
     "server": Command(
         "crsctl stat server [name ...]",

@@ -22,6 +22,8 @@ def main(argv: Sequence[str]) -> int:
 
         return demo_openstack.main(argv[1:])
     arguments = _parser().parse_args(argv)
+    if not arguments.real and (arguments.package or arguments.newer):
+        _parser().error("--package and --newer go with --real: the other demo installs nothing")
     from understudy.errors import LabError
 
     begun = time.monotonic()

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from understudy.daemon.shown.known import KnownHere
 from understudy.intent.facts import life, running_places
+from understudy.model.categories import attributes_of_server
 from understudy.model.conditions import ConditionKind, Lease, Weight, ago
 from understudy.model.membership import pools_now
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, short
 from understudy.model.pools import FREE
+from understudy.model.servers import ServerHardware, ServerRecord
 from understudy.model.state import ALIVE, Life
-from understudy.model.view import ServerHardware
-from understudy.policy.pooled import is_used
 
 _TITLES = {
     ConditionKind.CANNOT_ACT: "cannot act: {}",
@@ -32,28 +32,15 @@ class ServerStatus:
     """What is not as it should be with it, in short."""
     pools: tuple[PoolName, ...]
     """The pools that it is in now."""
-    used: bool = True
-    """Whether resources may be started there."""
+    record: ServerRecord | None = None
+    """What the cluster has registered of it."""
     hardware: ServerHardware | None = None
     """As it said last."""
 
     @property
     def profile(self) -> Mapping[str, str]:
         """What it is, by attribute, as filters and blocks name them; empty: nobody has said it."""
-        of = self.hardware
-        numbers = {} if of is None else {"MEMORY_SIZE": of.memory_mb, "CPU_COUNT": of.cpus, "CPU_CLOCK_RATE": of.clock_mhz}
-        texts = {name: str(number) for name, number in numbers.items() if number}
-        return {
-            "NAME": self.server,
-            **{name: texts.get(name, "") for name in ("MEMORY_SIZE", "CPU_COUNT", "CPU_CLOCK_RATE")},
-            "CPU_HYPERTHREADING": "" if of is None else str(int(of.hyperthreading)),
-            "CPU_EQUIVALENCY": "1000",  # servers are not compared with one another
-            "DEPLOYMENT": "other",
-            "CONFIGURED_CSS_ROLE": "hub",
-            "RESOURCE_USE_ENABLED": str(int(self.used)),
-            "SERVER_LABEL": "",
-            "PHYSICAL_HOSTNAME": "",
-        }
+        return attributes_of_server(self.server, self.record, self.hardware)
 
     @property
     def now(self) -> Mapping[str, str]:
@@ -83,7 +70,7 @@ def server_status(known: KnownHere, server: ServerName) -> ServerStatus:
         state=state_of(known, server),
         details=details_of(known, server),
         pools=tuple(sorted(active, key=lambda pool: (pool == FREE, pool))),
-        used=is_used(known.view, server),
+        record=known.view.servers.get(server),
         hardware=look.hardware if (look := known.view.looks.get(server)) is not None else None,
     )
 

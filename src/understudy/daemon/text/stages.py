@@ -1,7 +1,7 @@
 """The stages of a prediction as `crsctl eval` prints them, in Oracle's form. Called by `verbs/rehearse.py`; decides nothing."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from understudy.policy.whatif import ActSort, PredictedAct, Prediction, ServerTurn
@@ -41,10 +41,20 @@ def pools(before: Iterable[tuple[str, Sequence[str]]], after: Iterable[tuple[str
     """Which servers each server pool has, before and after; `differing`: only where that is not the same."""
     was = dict(before)
     rows = [(name, " ".join(was.get(name, ())), " ".join(servers)) for name, servers in after]
+    return _now_and_then("Server Pool", rows, differing=differing)
+
+
+def resources(before: Mapping[str, str], after: Mapping[str, str], *, differing: bool) -> str:
+    """In which state each resource is, and where, before and after; `differing`: only where that is not the same."""
+    rows = [(name, before.get(name, ""), after.get(name, "")) for name in sorted({*before, *after})]
+    return _now_and_then("Resource", rows, differing=differing)
+
+
+def _now_and_then(what: str, rows: Iterable[tuple[str, str, str]], *, differing: bool) -> str:
     shown = [row for row in rows if not differing or row[1] != row[2]]
     width = max((len(text) for row in shown for text in row[:2]), default=0)
     lines = [f"{name:<{max(width, 12)}}  {earlier or '-':<{max(width, 12)}}  {now or '-'}".rstrip() for name, earlier, now in shown]
-    head = f"{'Server Pool':<{max(width, 12)}}  {'Now':<{max(width, 12)}}  Then"
+    head = f"{what:<{max(width, 12)}}  {'Now':<{max(width, 12)}}  Then"
     return "\n".join([LINE, head, LINE, *lines, LINE])
 
 

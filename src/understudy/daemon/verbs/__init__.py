@@ -12,6 +12,7 @@ from understudy.daemon.verbs import (
     add_resource,
     appvip,
     backup,
+    category,
     check_resource,
     clusterfile,
     confirm_off,
@@ -62,6 +63,7 @@ class Verb:
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "accept-settings": Verb(accept_settings.run, changes=True),
+        "add-category": Verb(only_if_possible(category.add, "Add", registry_alone=True), changes=True, by_rights=True),
         "add-resource": Verb(only_if_possible(add_resource.run, "Add", registry_alone=True), changes=True, by_rights=True),
         "add-server": Verb(only_if_possible(roster.add, "Add", registry_alone=True), changes=True),
         "add-serverpool": Verb(only_if_possible(serverpool.add, "Add", registry_alone=True), changes=True),
@@ -81,6 +83,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "cluster-restore": Verb(only_if_possible(restore.run, "Restore", registry_alone=True), changes=True),
         "cluster-status": Verb(servers.cluster_status),
         "confirm-off": Verb(only_if_possible(confirm_off.run, "Confirm-off", registry_alone=True), changes=True),
+        "delete-category": Verb(only_if_possible(category.delete, "Delete", registry_alone=True), changes=True, by_rights=True),
         "delete-resource": Verb(only_if_possible(delete_resource.run, "Delete", registry_alone=True), changes=True, by_rights=True),
         "delete-serverpool": Verb(only_if_possible(serverpool.delete, "Delete", registry_alone=True), changes=True, by_rights=True),
         "delete-type": Verb(only_if_possible(types.delete, "Delete", registry_alone=True), changes=True, by_rights=True),
@@ -95,7 +98,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "history": Verb(history.history),
         "join-server": Verb(leave.join, changes=True, knows=False),
         "leave-server": Verb(leave.leave, changes=True),
+        "modify-category": Verb(only_if_possible(category.modify, "Modify"), changes=True, by_rights=True),
         "modify-resource": Verb(only_if_possible(modify_resource.run, "Modify"), changes=True, by_rights=True),
+        "modify-server": Verb(only_if_possible(category.modify_server, "Modify"), changes=True),
         "modify-serverpool": Verb(only_if_possible(serverpool.modify, "Modify"), changes=True, by_rights=True),
         "modify-type": Verb(only_if_possible(types.modify, "Modify"), changes=True, by_rights=True),
         "network-add": Verb(only_if_possible(network.add, "Add", registry_alone=True), changes=True),
@@ -120,6 +125,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "setperm": Verb(only_if_possible(permissions.setperm, "Modify", registry_alone=True), changes=True, by_rights=True),
         "site-places": Verb(site_places.run, changes=True, knows=False),
         "start-resource": Verb(only_if_possible(start.run, "Start"), changes=True, by_rights=True),
+        "stat-category": Verb(category.stat),
         "stat-resource": Verb(stat_resource.run),
         "stat-server": Verb(servers.stat),
         "stat-serverpool": Verb(serverpool.stat),
@@ -130,10 +136,11 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
 
 _REHEARSABLE = frozenset(
     {
-        "add-resource", "add-server", "add-serverpool", "add-type", "appvip-create", "appvip-delete", "appvip-modify", "confirm-off",
-        "delete-resource", "delete-serverpool", "delete-type", "evict-server", "file-apply", "leave-server", "modify-resource",
-        "modify-serverpool", "modify-type", "network-remove", "relocate-resource", "relocate-server", "remove-server", "restart-resource",
-        "set-log", "set-resource-use", "setperm", "start-resource", "stop-resource",
+        "add-category", "add-resource", "add-server", "add-serverpool", "add-type", "appvip-create", "appvip-delete", "appvip-modify",
+        "confirm-off", "delete-category", "delete-resource", "delete-serverpool", "delete-type", "evict-server", "file-apply",
+        "leave-server", "modify-category", "modify-resource", "modify-server", "modify-serverpool", "modify-type", "network-remove",
+        "relocate-resource", "relocate-server", "remove-server", "restart-resource", "set-log", "set-resource-use", "setperm",
+        "start-resource", "stop-resource",
     }
 )  # fmt: skip
 """What reaches the world by commits alone, and waits by the world's clock: what is not named here refuses."""

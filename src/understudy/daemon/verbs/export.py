@@ -8,6 +8,7 @@ from understudy.daemon.verbs.world import CommandContext
 from understudy.intent.facts import running_on, servers
 from understudy.intent.visible import definitions_shown
 from understudy.intent.whole import Intent
+from understudy.model.categories import attributes_in_view, said_of_server
 from understudy.model.events import START_DONE
 from understudy.model.names import ResourceName, ServerName
 from understudy.model.settings import Settings
@@ -38,6 +39,8 @@ def intent_of(world: CommandContext) -> Intent:
         witnesses=tuple(name for name in names if view.witness(name)),
         cluster=cluster,
         pools=view.pools,
+        categories=view.categories,
+        attributes={name: said for name in names if (said := said_of_server(attributes_in_view(view, name)))},
         types=view.types,
         definitions=view.definitions,
         targets={name: target for name, target in view.targets.items() if name in view.definitions},

@@ -6,20 +6,21 @@ for every request to `/v1/whatif/NAME`, and by nobody else.
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from understudy.daemon.rehearsal import RehearsedMirror, within
 from understudy.daemon.shown.pools import pool_statuses
 from understudy.daemon.shown.predicted import as_seen, prediction_json
-from understudy.daemon.text.stages import pools, stages
+from understudy.daemon.text.stages import pools, resources, stages
 from understudy.daemon.text.timeline import timeline
 from understudy.daemon.verbs.arguments import Arguments, bad
 from understudy.daemon.verbs.export import registry_on
 from understudy.daemon.verbs.truth import Run
 from understudy.daemon.verbs.world import CommandContext
 from understudy.errors import BadInput, RegistryUnreachable
-from understudy.intent.visible import hidden, pool_shown
+from understudy.intent.facts import instances
+from understudy.intent.visible import hidden, pool_shown, without
 from understudy.model import events
 from understudy.model.limits import derive
 from understudy.model.messages import with_number
@@ -136,8 +137,10 @@ def _check_form(arguments: Arguments) -> None:
     level, admin = arguments.text("level"), arguments.flag("admin")
     if level is not None and level not in LEVELS:
         raise bad(f"-l is one of {', '.join(LEVELS)}")
-    if not admin and (level is not None or arguments.flag("differing")):
-        raise bad("-l and -x go with -admin")
+    if not admin and (level is not None or arguments.flag("differing") or arguments.flag("every")):
+        raise bad("-l, -x and -a go with -admin")
+    if level == "serverpools" and arguments.flag("every"):
+        raise bad("-a is about resources, and -l serverpools leaves them out")
 
 
 def _answer(world: CommandContext, arguments: Arguments, outcome: RehearsalOutcome) -> None:
@@ -149,7 +152,8 @@ def _answer(world: CommandContext, arguments: Arguments, outcome: RehearsalOutco
         (world.output.err if to_err else world.output.out)(text)
     if arguments.text("form") == EVAL:
         if not status or prediction.acts:
-            _in_oracles_form(world, arguments, prediction)
+            secret = hidden(outcome.whole.after, world.caller.who) | hidden(outcome.whole.before, world.caller.who)
+            _in_oracles_form(world, arguments, prediction, secret)
         return
     if not status or prediction.acts or prediction.servers:
         world.output.out(f"{'' if not lines else chr(10)}{timeline(prediction)}")
@@ -162,13 +166,21 @@ def say_hidden(world: CommandContext, outcome: RehearsalOutcome) -> None:
         world.say(20622, more)
 
 
-def _in_oracles_form(world: CommandContext, arguments: Arguments, prediction: Prediction) -> None:
+def _in_oracles_form(world: CommandContext, arguments: Arguments, prediction: Prediction, secret: Collection[ResourceName]) -> None:
     level = arguments.text("level") or "all"
     if arguments.flag("admin") and level != "resources":
         before, after = (_servers_of_pools(world, view) for view in (prediction.before, prediction.after))
         world.output.out(pools(before.items(), after.items(), differing=arguments.flag("differing")))
     if level != "serverpools":
         world.output.out(stages(prediction, explain=arguments.flag("explain")))
+        if arguments.flag("every"):
+            was, then = (_states(without(view, secret)) for view in (prediction.before, prediction.after))
+            world.output.out(resources(was, then, differing=arguments.flag("differing")))
+
+
+def _states(view: View) -> Mapping[str, str]:
+    """Of every resource, of all its instances."""
+    return {name: ", ".join(instance.state_text for instance in instances(view, each)) for name, each in sorted(view.resources.items())}
 
 
 def _servers_of_pools(world: CommandContext, view: View) -> Mapping[str, tuple[str, ...]]:

@@ -115,7 +115,7 @@ class _Restore:
             rows=rows(view, self._backup, found, written),
             troubles=troubles(view, after, found),
             stops=stops(view, after, written),
-            changes=bool(found.types or found.pools or found.resources or written),
+            changes=bool(found.types or found.categories or found.servers or found.pools or found.resources or written),
         )
 
     @staticmethod
@@ -176,6 +176,8 @@ def _still_missing(edit: Edit, decide: Callable[[View], Definitions]) -> Callabl
         found = decide(view)
         return Edit(
             types={name: record for name, record in found.types.items() if name in edit.types},
+            categories={name: record for name, record in found.categories.items() if name in edit.categories},
+            servers={name: record for name, record in found.servers.items() if name in edit.servers},
             pools={name: record for name, record in found.pools.items() if name in edit.pools},
             resources={name: record for name, record in found.resources.items() if name in edit.resources},
             history=tuple(entry for entry in edit.history if entry.resource in found.resources),

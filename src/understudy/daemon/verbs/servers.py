@@ -4,8 +4,9 @@ What is shown is made in `shown/servers.py` and `shown/cluster.py`.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from understudy.daemon.shown.categories import category_statuses
 from understudy.daemon.shown.cluster import cluster_status as status_of_cluster
 from understudy.daemon.shown.known import KnownHere, conditions_json
 from understudy.daemon.shown.servers import Health, ServerRow, ServerStatus, health, server_row, server_status
@@ -17,13 +18,16 @@ from understudy.daemon.verbs.named import filter_of
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.truth import head, known_so, now_so
 from understudy.daemon.verbs.world import CommandContext
+from understudy.intent.categories import attributes_shown
 from understudy.intent.facts import servers
 from understudy.intent.refusal import Declined
-from understudy.model.attributes import HUB_CATEGORY
+from understudy.intent.rights import Right
+from understudy.intent.visible import category_shown
 from understudy.model.conditions import Condition, ConditionKind, status
 from understudy.model.filters import matches
 from understudy.model.messages import line
-from understudy.model.names import ServerName
+from understudy.model.names import CategoryName, ServerName
+from understudy.model.view import View
 from understudy.policy.conditions import about
 
 STARS = "*" * 62
@@ -39,11 +43,10 @@ async def stat(world: CommandContext, arguments: Arguments) -> int:
 
 async def _stat(world: CommandContext, arguments: Arguments) -> bool:
     check_layout(arguments)
-    if (category := arguments.text("category")) not in (None, HUB_CATEGORY):
-        raise Declined(20561, category)
     known = known_so(world, world.mirror.view)
     everyone, well = servers(known.view, world.settings), True
-    attributes = server_status(known, known.server).values
+    of_it = _of_category(world, known.view, arguments.text("category"), everyone)
+    attributes = {*server_status(known, known.server).values, *attributes_shown(known.view, everyone)}
     wanted, names = filter_of(arguments, attributes), only(arguments, attributes)
     shown: list[ServerStatus] = []
     for name in arguments.names or everyone:
@@ -52,16 +55,28 @@ async def _stat(world: CommandContext, arguments: Arguments) -> bool:
             well = False
             continue
         server = server_status(known, ServerName(name))
-        if wanted is None or matches(wanted, server.values.get):
+        if name in of_it and (wanted is None or matches(wanted, server.values.get)):
             shown.append(server)
     if arguments.flag("json"):
-        found = [server.as_json() if not names else {name: server.values[name] for name in names} for server in shown]
+        found = [server.as_json() if not names else {name: server.values.get(name, "") for name in names} for server in shown]
         world.output.out(json.dumps({"servers": found}))
     elif shown and names:
         world.output.out(picked((server.values for server in shown), names, arguments))
     elif shown:
         world.output.out(blocks(_chosen(server, arguments).items() for server in shown))
     return well
+
+
+def _of_category(world: CommandContext, view: View, category: str | None, everyone: Sequence[ServerName]) -> Collection[ServerName]:
+    """Those of the servers that are of a category; of none that is named, all. Declined (UND-0561, UND-0325)."""
+    if category is None:
+        return everyone
+    every, name = category_statuses(view, everyone), CategoryName(category)
+    if name not in every:
+        raise Declined(20561, category)
+    if not category_shown(view, name, world.caller.who):
+        raise Declined(20325, world.caller.user, Right.READ, "server category", category)
+    return every[name].servers
 
 
 async def check_cluster(world: CommandContext, arguments: Arguments) -> int:

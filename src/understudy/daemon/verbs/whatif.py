@@ -9,6 +9,7 @@ from understudy.daemon.verbs.named import check_server_name
 from understudy.daemon.verbs.rehearse import EVAL
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext
+from understudy.intent.categories import supposed
 from understudy.intent.facts import instances
 from understudy.intent.permitted import check_may_run
 from understudy.intent.refusal import Declined
@@ -47,8 +48,10 @@ async def _back(world: CommandContext, arguments: Arguments) -> bool:
     for name in names:
         if _is_there(view, name):
             raise Declined(20623, name)
+    given = arguments.attributes()
     for name in names:
-        rehearsal.servers.join(name)
+        record, hardware = supposed(view, name, given) if given else (None, None)
+        rehearsal.servers.join(name, record, hardware)
         await world.mirror.wait(view.revision, 0.0)
     return True
 

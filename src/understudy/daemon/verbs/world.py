@@ -308,7 +308,7 @@ def _still_so(world: CommandContext, view: View, version: int, edit: Edit) -> bo
     return now is view or (changed is not None and about.isdisjoint(changed) and all(before is after for before, after in around))
 
 
-_AROUND = attrgetter("cluster", "incarnations", "servers", "pools", "types", "unable", "set_back")
+_AROUND = attrgetter("cluster", "incarnations", "servers", "pools", "categories", "types", "unable", "set_back")
 """What else of a View decides where something may run."""
 
 

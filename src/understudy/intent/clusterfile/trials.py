@@ -93,7 +93,7 @@ class Trials:
         pool, before = self.after.pools[PoolName(name)], self.before.pools.get(PoolName(name))
         if name in pools.BUILT_IN:
             raise Declined(20025, name, "changed")
-        pools.validate(pool, self.after.pools)
+        pools.validate(pool, self.after.pools, self.after.categories)
         if not self.force:
             check_servers(self._servers, {} if before is None else pools.attributes_of(before), pools.attributes_of(pool))
 
