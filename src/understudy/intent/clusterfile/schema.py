@@ -16,7 +16,7 @@ _TEXT = {"type": "string", "maxLength": LONGEST_VALUE}
 _ANY = {"anyOf": [_TEXT, {"type": "integer"}]}
 _SCOPE = r"(@(SERVERNAME|CARDINALITYID|DEGREEID)\([^()@]+\))+$"
 _EFFECTS = {
-    Effect.LIVE: "A change disturbs nothing.",
+    Effect.LIVE: "A change restarts nothing; whether it moves or stops anything, a plan says.",
     Effect.RELOAD: "After a change what runs is checked at once.",
     Effect.RESTART: "A change stops what runs and starts it again.",
 }
