@@ -8,7 +8,7 @@ what is left.
 import functools
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ from understudy.daemon.verbs.stop import stop
 from understudy.daemon.verbs.tried import tried
 from understudy.daemon.verbs.world import CommandContext, write
 from understudy.errors import BadInput, UnderstudyError
-from understudy.intent.change import Draft, impact_lines
+from understudy.intent.change import Draft
 from understudy.intent.clusterfile.changes import ChangeSort, FileItem
 from understudy.intent.clusterfile.document import Troubles, document_in_steps, key_of, read_in_steps
 from understudy.intent.clusterfile.draft import ApplyCommand, FileDraft, check_cluster, draft_in_steps
@@ -43,19 +43,16 @@ from understudy.intent.clusterfile.pieces import (
 )
 from understudy.intent.clusterfile.toml import lines
 from understudy.intent.clusterfile.whole import file_of
-from understudy.intent.edit import Edit, HistoryEntry
-from understudy.intent.facts import may_be_running, running_on
+from understudy.intent.edit import Edit
+from understudy.intent.facts import may_be_running
 from understudy.intent.permitted import check_permitted
 from understudy.intent.refusal import Declined
 from understudy.intent.resources import still_running
 from understudy.intent.steps import InSteps
 from understudy.intent.visible import definitions_shown
-from understudy.model import events
-from understudy.model.messages import line
 from understudy.model.names import ResourceName
 from understudy.model.resource import Resource
 from understudy.model.view import View
-from understudy.policy.impact import impact
 from understudy.registry.commits import BOUND
 
 SCHEMA = Path(understudy.__file__).parent / "intent/clusterfile/cluster.schema.json"
@@ -111,7 +108,7 @@ async def _apply(world: CommandContext, arguments: Arguments) -> bool:
         return True
     await _check_edge(world, command, draft)
     check_permitted(world.mirror.view, draft.edit, world.caller.who)  # before anything is stopped for it
-    if (moved := _impact(draft)) and not command.force:
+    if (moved := draft.disturbed()) and not command.force:
         raise Declined(20703, command.what, below=tuple(f"  {text}" for text in moved))
     several = await _in_turns(world, pieces_in_steps(draft, ROOM))
     world.output.out(changes_text(draft.changes, draft.after))
@@ -159,15 +156,6 @@ async def _in_turns(world: CommandContext, steps: InSteps[Answer]) -> Answer:
             answer: Answer = end.value
             return answer
         await world.turn.next()
-
-
-def _impact(draft: FileDraft) -> tuple[str, ...]:
-    """One line for each thing that runs and would stop, move or restart."""
-    view = draft.before
-    stopped = tuple(line(20714, name, running_on(view, name) or "a server") for name in draft.stopping)
-    restarting = draft.restarting(view)
-    found = impact(view, draft.after, restarting)
-    return (*stopped, *impact_lines(draft.after, found, restarting))
 
 
 async def _check_edge(world: CommandContext, command: ApplyCommand, draft: FileDraft) -> None:
@@ -227,10 +215,8 @@ class _Applying:
         """One piece, decided again from the present View. Declined: somebody else has changed what it is about."""
         if (item := changed_meanwhile(self.draft, piece, view, done)) is not None:
             raise Declined(20705, key_of(*item))
-        edit = edit_now(view, piece, self.draft)
-        if not done:
-            text = "{}: {} added, {} changed, {} removed".format(self.command.what, *_counts(self.draft))
-            edit = replace(edit, history=(HistoryEntry(kind=events.APPLIED, text=text), *edit.history))
+        text = "" if done else "{}: {} added, {} changed, {} removed".format(self.command.what, *_counts(self.draft))
+        edit = edit_now(view, piece, self.draft, text)
         return Draft(edit=edit, after=with_piece(view, piece), restarting=self.draft.restarting(view, of_piece(view, piece)))
 
 
@@ -281,7 +267,7 @@ async def plan(world: CommandContext, arguments: Arguments) -> int:
     forced = Arguments({**arguments.body, "force": True})
     outcome = await outcome_of(apply, world, forced)
     status = (CHANGES if draft.changes else 0) if not outcome.status else outcome.status
-    moved = _impact(draft)
+    moved = draft.disturbed()
     if arguments.flag("json"):
         said = [text for _, text in outcome.lines.lines]
         whole = {"exit": status, "changes": changes_json(draft.changes), "needs_force": bool(moved), "impact": moved, "messages": said}

@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from understudy.errors import BadInput
-from understudy.intent.change import Attributes
+from understudy.intent.change import Attributes, impact_lines
 from understudy.intent.checks import check_groups
 from understudy.intent.clusterfile.changes import ChangeSort, FileChange, FileItem, changes, left_out
 from understudy.intent.clusterfile.document import Troubles, key_of
 from understudy.intent.clusterfile.trials import Trials, resolved, supported
 from understudy.intent.clusterfile.whole import ClusterFile, file_of
 from understudy.intent.edit import Edit, HistoryEntry
-from understudy.intent.facts import may_be_running
+from understudy.intent.facts import may_be_running, running_on
 from understudy.intent.networks import is_network
 from understudy.intent.operator import Operator
 from understudy.intent.refusal import Declined
@@ -32,6 +32,7 @@ from understudy.model.resource import Resource
 from understudy.model.state import Target
 from understudy.model.types import descent
 from understudy.model.view import Definition, TargetRecord, View
+from understudy.policy.impact import impact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,12 @@ class FileDraft:
         """What of it, or of some of it, was started with a value that changes, by this View."""
         chosen = {name: why for name, why in self.restarts.items() if names is None or name in names}
         return {name: why for name, why in chosen.items() if may_be_running(view, name)}
+
+    def disturbed(self) -> tuple[str, ...]:
+        """One line for each thing that runs and would stop, move or restart."""
+        stopped = tuple(line(20714, name, running_on(self.before, name) or "a server") for name in self.stopping)
+        restarting = self.restarting(self.before)
+        return (*stopped, *impact_lines(self.after, impact(self.before, self.after, restarting), restarting))
 
     def count(self, sort: ChangeSort) -> int:
         """How many are added, changed or removed."""

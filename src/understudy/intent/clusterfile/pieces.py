@@ -13,12 +13,13 @@ from understudy.errors import BadInput
 from understudy.intent.clusterfile.changes import ChangeSort, FileChange, FileItem
 from understudy.intent.clusterfile.draft import FileDraft, entries_of
 from understudy.intent.clusterfile.trials import resolved
-from understudy.intent.edit import Edit, Rests
+from understudy.intent.edit import Edit, HistoryEntry, Rests
 from understudy.intent.facts import may_be_running, registered
 from understudy.intent.permitted import MOST_NAMED
 from understudy.intent.refusal import Declined
 from understudy.intent.resources import still_running
 from understudy.intent.steps import InSteps
+from understudy.model import events
 from understudy.model.dependencies import targets
 from understudy.model.maps import with_changes
 from understudy.model.names import PoolName, ResourceName, TypeName
@@ -270,8 +271,9 @@ def _piece(sizes: _Sizes, packing: _Packing, *, moving: bool) -> FilePiece:
     return FilePiece(items=frozenset(chosen), edit=made, moving=moving)
 
 
-def edit_now(view: View, piece: FilePiece, draft: FileDraft) -> Edit:
-    """A piece as it is written into this View: with what goes together with a resource that is removed. Declined: one of these may run."""
+def edit_now(view: View, piece: FilePiece, draft: FileDraft, about: str = "") -> Edit:
+    """A piece as it is written into this View: with what goes together with a resource that is removed, and with the line of history
+    about the whole, if there is one. Declined: one of these may run."""
     edit = piece.edit
     gone = tuple(name for name, definition in edit.resources.items() if definition is None)
     for name in gone:
@@ -279,8 +281,10 @@ def edit_now(view: View, piece: FilePiece, draft: FileDraft) -> Edit:
             raise still_running(view, name)
     targets: dict[ResourceName, TargetRecord | None] = {name: None for name in gone if name in view.targets}
     targets |= {name: target for name, target in draft.edit.targets.items() if target is not None and name in edit.resources}
+    whole = (HistoryEntry(kind=events.APPLIED, text=about),) if about else ()
     return replace(
         edit,
+        history=(*whole, *edit.history),
         targets=targets,
         forgotten=tuple((name, server) for name in gone for server in view.reports.get(name, {})),
         rests=replace(edit.rests, assignments=gone),
