@@ -17,7 +17,7 @@ from understudy.model.failures import counted_after, with_earlier
 from understudy.model.names import Incarnation, PoolName, ResourceName, ServerName, TypeName, registered_name
 from understudy.model.profile import resolve
 from understudy.model.reasons import parse_reason
-from understudy.model.servers import ServerHardware, ServerRecord
+from understudy.model.servers import ServerHardware
 from understudy.model.state import ALIVE, Internal, Life, State, Target
 from understudy.model.types import find
 from understudy.model.view import (
@@ -291,24 +291,11 @@ class SpokenCluster(SpokenEras):
         record = TargetRecord(target=target, start_id=start_id)
         self.change(targets={**self.view.targets, **{registered_name(ResourceName(word)): record for word in names.split()}})
 
-    def want_number(self, how: str, number: str, name: str) -> None:
-        """Of several instances one is wanted otherwise than the others."""
-        record = self.view.targets.get(resource := ResourceName(name), TargetRecord(target=Target.OFFLINE))
-        differs = record.target is (Target.OFFLINE if how == "want" else Target.ONLINE)
-        numbers = tuple(sorted({*record.numbers, int(number)} if differs else {*record.numbers} - {int(number)}))
-        self.change(targets={**self.view.targets, resource: replace(record, numbers=numbers)})
-
     def want_but(self, names: str, how: str, server: str) -> None:
         """A local resource is wanted on every server but one, or on one alone."""
         base = Target.ONLINE if how == "except" else Target.OFFLINE
         record = TargetRecord(target=base, otherwise=(ServerName(server),))
         self.change(targets={**self.view.targets, **{ResourceName(word): record for word in names.split()}})
-
-    def use(self, server: str, how: str) -> None:
-        """crsctl set resource use."""
-        name = ServerName(server)
-        record = ServerRecord(server=name, addresses=("10.0.0.1",), used=how == "is used")
-        self.change(servers={**self.view.servers, name: record})
 
     def _request(self, verb: str, names: str, server: str | None, within: tuple[ServerName, ...] = ()) -> None:
         self._count += 1
@@ -490,13 +477,13 @@ _VERBS: list[tuple[str, Callable[..., None]]] = [
     (rf"delete {NAME}", SpokenCluster.delete),
     (r"(?P<server>everybody|[\w.-]+) (?:looks|look|has looked) at (?P<resource>[\w.-]+)", SpokenCluster.look),
     (rf"{SERVER} cannot tell whether (?P<resource>[\w.-]+) runs", SpokenCluster.tell_nothing),
-    (rf"(?P<how>want|stop) number (?P<number>\d+) of {NAME}", SpokenCluster.want_number),
+    (rf"(?P<how>want|stop) number (?P<number>\d+) of {NAME}", saidservers.want_number),
     (r"the registry is set back to this copy", SpokenCluster.set_back),
     (r"(?P<servers>[\w .-]+) (?:has|have) reported anew", SpokenCluster.report_anew),
     (rf"the guard of {SERVER} remembers epoch (?P<epoch>\d+) of {NAME}", SpokenCluster.guard_remembers),
     (rf"want {NAMES} (?P<how>except|only) on {SERVER}", SpokenCluster.want_but),
     (rf"want {NAMES}", SpokenCluster.want),
-    (rf"{SERVER} (?P<how>is used|is not used)", SpokenCluster.use),
+    (rf"{SERVER} (?P<how>is used|is not used)", saidservers.use),
     (rf"stop {NAMES}", SpokenCluster.stop),
     (rf"start {NAMES}(?: -n {SERVER})?", SpokenCluster.start),
     (rf"relocate {NAMES}(?: -n {SERVER})?", SpokenCluster.relocate),
