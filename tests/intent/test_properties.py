@@ -88,6 +88,12 @@ def started(view: View, names: tuple[ResourceName, ...], *, server: ServerName |
     return made(view, starting.edit) if starting.names else None
 
 
+def _wanted_now(view: View, name: ResourceName, server: ServerName | None) -> bool:
+    """By a start that names a server a local resource is wanted there, whatever is wanted of it elsewhere."""
+    of_one = server if view.resources[name].local else None
+    return (view.target(name) if of_one is None else view.target_on(name, of_one)) is Target.ONLINE
+
+
 @bounded
 @given(registered_views(), names(), places(), st.booleans())
 def test_a_start_wants_what_is_named_and_all_it_needs(
@@ -102,7 +108,7 @@ def test_a_start_wants_what_is_named_and_all_it_needs(
     after = made(view, starting.edit)
     meant = set(needed(view, starting.names))
     assert set(starting.edit.targets) <= meant
-    assert all(after.target(name) is Target.ONLINE for name in meant if view.resources[name].enabled)
+    assert all(_wanted_now(after, name, server) for name in meant if view.resources[name].enabled)
     assert all(request.server in (None, server) for request in starting.edit.requests)
     assert set(named) - set(starting.names) <= {ResourceName(refusal.names[0]) for refusal in starting.remarks}
     try:
