@@ -67,7 +67,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory, tree: DebianTree) -> Iter
     [
         ("crsctl sta", {"start", "stat"}),
         ("crsctl st", {"start", "stat", "stop"}),
-        ("crsctl stat ", {"resource", "server", "serverpool", "type"}),
+        ("crsctl stat ", {"category", "resource", "server", "serverpool", "type"}),
         ("crsctl check c", {"cluster", "crs", "css"}),
         ("crsctl stat res -dep", set()),
         (

@@ -246,7 +246,7 @@ def test_an_option_that_is_none_is_refused_with_all_that_there_are() -> None:
         with pytest.raises(BadInput) as refused:
             Options().with_given(given)
         text = str(refused.value)
-        assert text.startswith(f"{given}: give NAME=NUMBER; the names are again, bad_scripts, calm_s, ")
+        assert text.startswith(f"{given}: give NAME=NUMBER; the names are again, asked_actions, bad_scripts, ")
         assert all(field.name in text for field in fields(Options))
 
 

@@ -173,6 +173,7 @@ def base_of(view: View, pages: Mapping[ServerName, Pages]) -> dict[str, bytes]:
     records |= {keys.server(name): server for name, server in view.servers.items()}
     records |= {keys.incarnation(name): record for name, record in view.incarnations.items()}
     records |= {keys.pool(name): pool for name, pool in view.pools.items()}
+    records |= {keys.category(name): category for name, category in view.categories.items()}
     records |= {keys.type_(name): record for name, record in view.types.items()}
     records |= {keys.resource(name): definition for name, definition in view.definitions.items()}
     records |= {keys.target(name): target for name, target in view.targets.items()}
