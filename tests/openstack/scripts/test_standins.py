@@ -201,7 +201,7 @@ def test_a_start_is_not_taken_in_by_the_heartbeat_of_another_server(machine: Scr
     machine.write("/etc/standin/cinder-backup", "quiet")
     row = "update services set updated_at=utc_timestamp(6) + interval 1 minute where `binary`='cinder-backup'"
     machine.run("mariadb", "cinder", text=row)
-    called = machine.tried("timeout", "3", f"{HOME}/openstack-cinder-backup.scr", "start")
+    called = machine.tried("timeout", "6", f"{HOME}/openstack-cinder-backup.scr", "start")
     machine.shell("rm /etc/standin/cinder-backup")
     machine.does("openstack-cinder-backup", "clean")
     machine.does("rabbitmq-server", "stop")
