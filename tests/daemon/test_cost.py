@@ -32,7 +32,7 @@ COMMANDS = (
 )
 AT_MOST = 1.3
 """Times as many lines with ten times as many resources: of each page of a look it is asked whether it belongs to it, two become sixteen."""
-ROUNDS = 4
+ROUNDS = 6
 """Each command so often: what else there may be to do meanwhile (another leader, on a busy machine) is not in the least of them."""
 
 _OURS = understudy.__path__[0]

@@ -1,5 +1,6 @@
 """Existing data onto its share: whatever is interrupted is taken up again, and no data is lost, overwritten or merged."""
 
+import contextlib
 import os
 import socket
 import stat
@@ -288,11 +289,8 @@ def test_a_share_that_is_mounted_in_the_middle_ends_it(bench: Bench) -> None:
 def test_a_socket_is_left_out(bench: Bench) -> None:
     """Nobody listens on a copy."""
     with socket.socket(socket.AF_UNIX) as listener:
-        os.chdir(bench.local)
-        try:
+        with contextlib.chdir(bench.local):
             listener.bind("mysqld.sock")
-        finally:
-            os.chdir("/")
         assert count(bench.local, lambda files, size: None).skipped == ["mysqld.sock"]
         assert bench.move() == ""
     assert "mysqld.sock" not in bench.there()
